@@ -57,7 +57,7 @@ pub(crate) fn command(options: &Options) -> Result {
     let dir = root().join("target/demo");
     // Two demos at once would disturb each other's times, and share this directory.
     let _lock = FileLock::wait(&dir.join(".lock"), || {
-        println!("waiting for another demo to end")
+        println!("waiting for another demo to end");
     })?;
     let server = Server::of(options.url.as_deref())?;
     let worker = workers::build()?;

@@ -157,13 +157,16 @@ fn full(paint: &Paint, length: usize) -> String {
 fn axis(window: &Window) -> String {
     let mut line = String::new();
     for column in (0..window.columns).step_by(20) {
-        let tick = format!("╵{}", duration(window.step * column as u64));
+        let tick = format!(
+            "╵{}",
+            duration(window.step * column as u64).replace(".0 ", " ")
+        );
         let room = (window.columns - column).min(20);
         if tick.chars().count() <= room {
             let _ = write!(line, "{tick:<room$}");
         }
     }
-    line
+    line.trim_end().to_owned()
 }
 
 fn table(history: &History, window: &Window, paint: &Paint) -> String {
