@@ -19,11 +19,13 @@
 )]
 
 mod admin;
+pub mod proxy;
 mod random;
 mod resp;
 pub mod server;
 
 pub use admin::Admin;
+pub use proxy::Proxy;
 pub use random::{random_key, random_key_named};
 pub use resp::Reply;
 pub use server::{Flavor, Server};

@@ -106,7 +106,6 @@ pub(crate) fn encode<A: AsRef<[u8]>>(args: &[A]) -> Vec<u8> {
 }
 
 /// Reads one request from the front of `buf`: its arguments and how many bytes it took.
-#[allow(dead_code)]
 pub(crate) fn request(buf: &[u8]) -> Parsed<Vec<Vec<u8>>> {
     if buf.first().is_some_and(|&byte| byte != b'*') {
         return Ok(inline_request(buf));
@@ -129,7 +128,6 @@ pub(crate) fn request(buf: &[u8]) -> Parsed<Vec<Vec<u8>>> {
 }
 
 /// A request as typed by hand: words up to the end of the line.
-#[allow(dead_code)]
 fn inline_request(buf: &[u8]) -> Option<(Vec<Vec<u8>>, usize)> {
     let end = buf.iter().position(|&byte| byte == b'\n')?;
     let words = buf[..end]

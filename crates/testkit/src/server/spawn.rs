@@ -73,7 +73,15 @@ fn wait_until_ready(child: &mut Child, socket: &Path) -> Result<(), String> {
 
 /// An error other than that it is still loading is an answer too: a password may be asked for.
 fn answers(socket: &Path) -> bool {
-    let ping = || Admin::connect_unix(socket)?.try_cmd_within(Duration::from_secs(1), &["PING"]);
+    let patience = Duration::from_secs(1);
+    let ping = || {
+        let admin = Admin::connect_unix(socket)?;
+        let pong = admin.try_cmd_within(patience, &["PING"])?;
+        // The server closes first, so that nobody finds this connection still counted.
+        admin.try_cmd_within(patience, &["QUIT"])?;
+        let _ = admin.read(patience);
+        Ok::<Reply, io::Error>(pong)
+    };
     match ping() {
         Ok(Reply::Error(error)) => !error.starts_with("LOADING"),
         Ok(_) => true,
