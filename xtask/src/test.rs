@@ -59,35 +59,44 @@ const STEPS: &[Step] = &[
 pub(crate) fn command(mut args: Args) -> Result {
     let only = args.option::<String>("--only")?;
     args.end()?;
-    let steps: Vec<_> = STEPS
-        .iter()
-        .filter(|s| only.as_ref().is_none_or(|name| name == s.name))
-        .collect();
-    if steps.is_empty() {
-        let names: Vec<_> = STEPS.iter().map(|step| step.name).collect();
-        return Err(format!("--only takes one of: {}", names.join(", ")));
+    match only {
+        Some(name) => {
+            let step = STEPS.iter().find(|step| step.name == name);
+            step.ok_or_else(no_such_step)?.run("[1/1]")
+        }
+        None => all(),
     }
+}
+
+/// Stops at the first step that fails.
+fn all() -> Result {
     let begin = Instant::now();
-    for (step, at) in steps.iter().zip(1..) {
-        println!("[{at}/{}] {}: {}", steps.len(), step.name, step.about);
-        let began = Instant::now();
-        let outcome = (step.run)();
-        let (took, total) = (began.elapsed().as_secs(), begin.elapsed().as_secs());
-        let place = format!("[{at}/{}] {}", steps.len(), step.name);
-        outcome.map_err(|why| {
-            format!(
-                "{why}\n{place} FAILED after {took} s. Again: cargo xtask test --only {}",
-                step.name
-            )
-        })?;
-        println!("{place}: ok, {took} s (since the start {total} s)");
+    for (step, at) in STEPS.iter().zip(1..) {
+        step.run(&format!("[{at}/{}]", STEPS.len()))?;
     }
-    println!(
-        "all {} steps passed in {} s",
-        steps.len(),
-        begin.elapsed().as_secs()
-    );
+    let (count, seconds) = (STEPS.len(), begin.elapsed().as_secs());
+    println!("all {count} steps passed in {seconds} s");
     Ok(())
+}
+
+fn no_such_step() -> String {
+    let names: Vec<_> = STEPS.iter().map(|step| step.name).collect();
+    format!("--only takes one of: {}", names.join(", "))
+}
+
+impl Step {
+    fn run(&self, place: &str) -> Result {
+        let name = self.name;
+        println!("{place} {name}: {}", self.about);
+        let begin = Instant::now();
+        let outcome = (self.run)();
+        let seconds = begin.elapsed().as_secs();
+        outcome.map_err(|why| {
+            format!("{why}\n{place} {name} FAILED after {seconds} s. Again: cargo xtask test --only {name}")
+        })?;
+        println!("{place} {name}: ok, {seconds} s");
+        Ok(())
+    }
 }
 
 fn all_servers() -> Result {
