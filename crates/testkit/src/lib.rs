@@ -8,7 +8,7 @@
 //! without an async runtime.
 //!
 //! - [`Server`] starts a private server; [`Admin`] looks into it and disturbs it.
-//! - [`Proxy`](proxy::Proxy) sits between client and server and loses, delays, repeats and cuts
+//! - [`Proxy`] sits between client and server and loses, delays, repeats and cuts
 //!   what passes.
 //! - [`history`] writes down what each process believed and finds two believers at one time.
 //! - [`child`] runs parts of a test in processes of their own.
@@ -19,10 +19,13 @@
 )]
 
 mod admin;
+pub mod child;
+pub mod history;
 pub mod proxy;
 mod random;
 mod resp;
 pub mod server;
+mod signals;
 
 pub use admin::Admin;
 pub use proxy::Proxy;

@@ -14,16 +14,15 @@ use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 pub use builder::Builder;
 pub use flavor::{Flavor, available};
 use port::Port;
-pub(crate) use spawn::spawn;
+pub(crate) use spawn::{bound_command, spawn};
 
-use crate::Admin;
+use crate::{Admin, signals};
 
 /// A running server of its own, on a unix socket and on a loopback port.
 ///
@@ -118,10 +117,8 @@ impl Server {
 
     /// Kills the server as a crash would. Nothing happens if it does not run.
     pub fn kill9(&self) {
-        if let Some(mut child) = self.process().take() {
-            // Both fail only for a process that has already been waited for.
-            let _ = child.kill();
-            let _ = child.wait();
+        if let Some(child) = self.process().take() {
+            signals::kill9(child);
         }
     }
 
@@ -148,10 +145,8 @@ impl Server {
     }
 
     fn signal(&self, signal: Signal) {
-        // Under the lock, so that the number cannot belong to another process by now.
         if let Some(child) = self.process().as_ref() {
-            let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process id"));
-            kill(pid, signal).unwrap_or_else(|error| panic!("{signal} for {self:?}: {error}"));
+            signals::send(child, signal);
         }
     }
 
