@@ -218,6 +218,11 @@ fn grants_that_overlap_have_no_order() {
 }
 
 #[test]
+fn when_a_grant_that_came_too_late_was_made_is_unknown() {
+    judge("10 1 acquired a 7 15\n20 2 acquired late 6 18").assert_sound();
+}
+
+#[test]
 fn a_grant_that_came_too_late_still_raises_the_fence() {
     let report = judge("10 1 acquired late 8 5\n20 2 acquired b 7 90");
     assert_eq!(report.stale_fences.len(), 1);

@@ -129,6 +129,17 @@ fn pushes_are_lost_by_mode_and_by_rule() {
 }
 
 #[test]
+fn where_pushes_are_lost_subscriptions_are_still_answered() {
+    let stage = Stage::set();
+    stage.proxy.drop_pushes(true);
+    stage.subscriber.send(&["SUBSCRIBE", "a", "b"]).unwrap();
+    for channel in ["a", "b"] {
+        let answer = stage.subscriber.push(SURELY).unwrap();
+        assert_eq!(answer.parts()[1].text().as_deref(), Some(channel));
+    }
+}
+
+#[test]
 fn pushes_are_delayed_held_repeated_and_cut() {
     let stage = Stage::set();
     let delay = Duration::from_millis(80);
