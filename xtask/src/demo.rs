@@ -16,7 +16,7 @@ pub(crate) use server::keep;
 use crate::run::{Result, root};
 use crate::servers::FileLock;
 use history::History;
-use paint::Paint;
+use paint::{Paint, processes};
 use server::Server;
 
 /// What the command line can say.
@@ -67,11 +67,8 @@ pub(crate) fn command(options: &Options) -> Result {
 }
 
 fn contend(options: &Options, server: &Server, worker: &Path, dir: &Path) -> Result<History> {
-    let (count, seconds) = (options.workers, options.seconds);
-    println!(
-        "{count} processes contend for one key for {seconds} s on {}",
-        server.about()
-    );
+    let (workers, seconds) = (processes(options.workers), options.seconds);
+    println!("{workers}, one key, {seconds} s, on {}", server.about());
     let files = workers::contend(options, server.url(), worker, dir)?;
     History::read(&files)
 }

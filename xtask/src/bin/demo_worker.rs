@@ -6,12 +6,31 @@
 use std::error::Error;
 use std::fs::File;
 use std::io::{self, Write as _};
+use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use redismutex::blocking::RedisMutex;
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    let Err(error) = run() else {
+        return ExitCode::SUCCESS;
+    };
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        // Some errors have put their cause into their own text already.
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    eprintln!("{text}");
+    ExitCode::FAILURE
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let [url, key, seed, seconds, file] = words.as_slice() else {
         return Err("started by `cargo xtask demo`: URL KEY SEED SECONDS FILE".into());

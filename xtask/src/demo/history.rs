@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::paint::{Paint, duration};
+use super::paint::{Paint, duration, processes};
 use crate::run::Result;
 
 /// One acquisition; times are CLOCK_MONOTONIC in nanoseconds, so those of different processes compare.
@@ -144,8 +144,8 @@ impl History {
             .sum();
         let share = 100.0 * busy as f64 / (end - begin).max(1) as f64;
         format!(
-            "{count} in {seconds:.1} s by {} processes; {share:.0} % of that time somebody held the lock",
-            self.workers
+            "{count} in {seconds:.1} s by {}; {share:.0} % of that time somebody held the lock",
+            processes(self.workers)
         )
     }
 

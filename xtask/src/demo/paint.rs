@@ -77,6 +77,15 @@ pub(crate) fn duration(ns: u64) -> String {
     }
 }
 
+/// So many processes.
+pub(crate) fn processes(count: usize) -> String {
+    if count == 1 {
+        "1 process".to_owned()
+    } else {
+        format!("{count} processes")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::duration;

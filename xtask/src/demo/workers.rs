@@ -2,7 +2,7 @@
 //!
 //! Knows how to run them. Must not know what they write down.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -78,7 +78,10 @@ struct Workers(Vec<Child>);
 
 impl Workers {
     fn start(&mut self, mut command: Command) -> Result {
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         self.0.push(
             command
                 .spawn()
@@ -96,7 +99,7 @@ impl Workers {
                 .take()
                 .map(|out| BufReader::new(out).read_line(&mut line));
             if !matches!(said, Some(Ok(1..))) {
-                return Err(format!("worker {n} could not begin (its reason is above)"));
+                return Err(format!("worker {n} could not begin: {}", complaint(worker)));
             }
         }
         for worker in &mut self.0 {
@@ -117,7 +120,7 @@ impl Workers {
             loop {
                 match worker.try_wait() {
                     Ok(Some(status)) if status.success() => break,
-                    Ok(Some(status)) => return Err(format!("worker {n} failed ({status})")),
+                    Ok(Some(_)) => return Err(format!("worker {n} failed: {}", complaint(worker))),
                     Ok(None) if Instant::now() < end => thread::sleep(Duration::from_millis(20)),
                     Ok(None) => return Err(format!("worker {n} does not come to an end")),
                     Err(e) => return Err(format!("lost sight of worker {n}: {e}")),
@@ -125,6 +128,21 @@ impl Workers {
             }
         }
         Ok(())
+    }
+}
+
+/// What a worker that has ended said last. All of them tend to have the same complaint, so one is shown.
+fn complaint(worker: &mut Child) -> String {
+    let mut text = String::new();
+    if let Some(mut stderr) = worker.stderr.take() {
+        // What could be read is better than nothing.
+        let _ = stderr.read_to_string(&mut text);
+    }
+    let text = text.trim();
+    if text.is_empty() {
+        "it did not say why".to_owned()
+    } else {
+        text.to_owned()
     }
 }
 
