@@ -31,7 +31,8 @@ fn tools() -> Vec<Command> {
         "clippy --quiet --workspace --all-targets -- -D warnings",
         "clippy --quiet -p redismutex --no-default-features -- -D warnings",
         "clippy --quiet -p redismutex -p xtask --all-features -- -D warnings",
-        "doc --quiet --no-deps --workspace --all-features",
+        // The command line's pages would overwrite the library's: both are called `redismutex`.
+        "doc --quiet --no-deps --workspace --exclude redismutex-cli --all-features",
     ];
     let tool = |line: &str| {
         let mut tool = cargo();
