@@ -1,0 +1,181 @@
+//! What all clones of one mutex share: the node, the timer, the watchdog. No lock's state.
+
+use super::claim::Due;
+use super::timer::{Alarms, Timer};
+use super::watchdog::Watchdog;
+use crate::redis::address::Address;
+use crate::redis::hub::Hub;
+use crate::redis::link::Unclaimed;
+use crate::redis::node::{Node, Reader};
+use crate::rules::protocol::{Names, Push};
+use std::io;
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+/// How long the end of a process is held up for the sake of locks that could not be released yet.
+const FLUSH: Duration = Duration::from_millis(200);
+
+pub(crate) struct Core {
+    pub(crate) node: Arc<Node>,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) timer: Arc<Timer>,
+    pub(crate) alarms: Alarms,
+    pub(crate) watchdog: Arc<Watchdog>,
+    process: u32,
+}
+
+/// Why this mutex cannot be used here.
+pub(crate) enum Unusable {
+    /// It was made before a fork, and this is the child.
+    Forked,
+    /// The system gives no thread.
+    NoThread(io::Error),
+}
+
+impl Core {
+    pub(crate) fn new(address: Address, reader: Reader) -> io::Result<Arc<Self>> {
+        let hub = Arc::new(Hub::default());
+        let timer = Arc::new(Timer::default());
+        let channel = format!("redismutex:{}", hex(random()?));
+        let me: Arc<OnceLock<Weak<Self>>> = Arc::default();
+        let unclaimed = pass_on(me.clone());
+        let led = matches!(reader, Reader::Led);
+        let node = Node::new(
+            address.clone(),
+            channel.clone(),
+            hub.clone(),
+            unclaimed.clone(),
+            reader,
+        );
+        let watched = if led {
+            node.clone()
+        } else {
+            // A connection of its own, which an executor that is stuck cannot keep from being read.
+            Node::new(address, channel, Arc::default(), unclaimed, Reader::Led)
+        };
+        let alarms = if led {
+            Alarms::Own
+        } else {
+            Alarms::Timer(timer.clone())
+        };
+        let core = Arc::new(Self {
+            node,
+            watchdog: Watchdog::new(watched),
+            hub,
+            timer,
+            alarms,
+            process: std::process::id(),
+        });
+        let _ = me.set(Arc::downgrade(&core));
+        let watchdog = Arc::downgrade(&core.watchdog);
+        core.hub.on_break(move || {
+            if let Some(watchdog) = watchdog.upgrade() {
+                watchdog.hurry();
+            }
+        });
+        Ok(core)
+    }
+
+    fn is_of_this_process(&self) -> bool {
+        self.process == std::process::id()
+    }
+
+    /// Sees to it that what an acquisition needs is there.
+    pub(crate) fn ready(&self, renews: bool) -> Result<(), Unusable> {
+        if !self.is_of_this_process() {
+            return Err(Unusable::Forked);
+        }
+        self.timer.start().map_err(Unusable::NoThread)?;
+        if renews {
+            self.watchdog.start().map_err(Unusable::NoThread)?;
+        }
+        Ok(())
+    }
+
+    /// Gives back at once, without waiting for the answer; what goes wrong is left to the background.
+    pub(crate) fn give_back(self: &Arc<Self>, due: Due) {
+        if !self.is_of_this_process() {
+            return;
+        }
+        let watchdog = self.watchdog.clone();
+        let later = due.clone();
+        self.node.give(&due.request(), move |answer| {
+            if later.again || answer.is_err_and(|fault| fault.kind.is_worth_another_try()) {
+                watchdog.give_back(later);
+            }
+        });
+        if self.node.is_led() {
+            self.watchdog.drain();
+        }
+    }
+
+    /// Leaves it to the background alone.
+    pub(crate) fn give_back_later(&self, due: Due) {
+        if self.is_of_this_process() {
+            self.watchdog.give_back(due);
+        }
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        // In a forked child there are no threads to stop, and locks may be held by threads that are not there.
+        if self.is_of_this_process() {
+            self.watchdog.stop(FLUSH);
+            self.timer.stop();
+            self.node.close();
+        }
+    }
+}
+
+/// A grant came for a waiter that is not there any more: the next one gets it at once.
+fn pass_on(core: Arc<OnceLock<Weak<Core>>>) -> Unclaimed {
+    Arc::new(move |push: Push| {
+        let Some(core) = core.get().and_then(Weak::upgrade) else {
+            return;
+        };
+        if let Ok(names) = Names::of(&push.lock) {
+            let until = crate::redis::clock::now() + push.expiry;
+            let names = Arc::new(names);
+            core.give_back(Due {
+                names,
+                token: push.token.into(),
+                entry: None,
+                until,
+                again: false,
+            });
+        }
+    })
+}
+
+/// Sixteen bytes that nobody can guess.
+pub(crate) fn random() -> io::Result<[u8; 16]> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(bytes)
+}
+
+fn hex(bytes: [u8; 16]) -> String {
+    bytes[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// A new owner token: a random UUID, as the seed writes it.
+pub(crate) fn owner_token() -> io::Result<Arc<str>> {
+    let mut bytes = random()?;
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let number = u128::from_be_bytes(bytes);
+    let part = |from: u32, digits: u32| (number >> (from * 4)) & ((1 << (digits * 4)) - 1);
+    Ok(format!(
+        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+        part(24, 8),
+        part(20, 4),
+        part(16, 4),
+        part(12, 4),
+        part(0, 12)
+    )
+    .into())
+}

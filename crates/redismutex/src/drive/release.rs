@@ -1,0 +1,101 @@
+//! Giving back and extending: the loops around [`Release`] and [`renewal`].
+
+use super::acquire::{Held, ask};
+use super::telemetry;
+use crate::redis::clock;
+use crate::redis::node::Answered;
+use crate::rules::protocol::request::Ask;
+use crate::rules::protocol::{Fault, OwnerReply, Request};
+use crate::rules::release::{Next, Release, Released};
+use crate::rules::renewal::{self, Renewal};
+use std::time::Duration;
+
+/// Releases. Dropped at any point, it goes on in the background.
+pub(crate) async fn release(held: Held) -> Released {
+    let lease = held.lease().clone();
+    let Held {
+        watch, mut claim, ..
+    } = held;
+    drop(watch);
+    if !lease.is_of_this_process() {
+        claim.leak();
+        return Released::Lost;
+    }
+    let core = claim.core().clone();
+    let mut release = Release::new(clock::now(), lease.deadline());
+    let released = loop {
+        let Answered { answer, .. } = ask(&core, &claim.due().request(), release.give_up()).await;
+        let answer = answer.and_then(|item| OwnerReply::parse(&item));
+        match release.answered(clock::now(), answer) {
+            Next::Done(released) => break released,
+            Next::AgainAt(when) => core.alarms.sleep_until(when).await,
+        }
+    };
+    if release.may_have_run() {
+        claim.doubt();
+    }
+    telemetry::released(claim.names(), &released);
+    match &released {
+        Released::Released | Released::Lost => claim.settled(),
+        // Dropping the claim hands it to the background.
+        Released::Unknown(_) | Released::Denied(_) => drop(claim),
+    }
+    released
+}
+
+/// How an extension ended.
+pub(crate) enum Extended {
+    Done,
+    Lost,
+    Unknown(Fault),
+}
+
+/// Lets the lease last for `expiry` from now. Dropped at any point, the lease may or may not be longer.
+pub(crate) async fn extend(held: &mut Held, expiry: Duration) -> Extended {
+    let core = held.claim.core().clone();
+    let lease = held.lease().clone();
+    loop {
+        if !lease.is_valid() {
+            return Extended::Lost;
+        }
+        let now = clock::now();
+        let Some(wanted) = renewal::wanted(expiry, lease.hold_until(), now) else {
+            return Extended::Lost;
+        };
+        let ask_for = Ask::Extend {
+            token: held.claim.token().clone(),
+            expiry: wanted,
+        };
+        let request = Request {
+            names: held.claim.names().clone(),
+            ask: ask_for,
+        };
+        held.claim.sending(None, expiry);
+        // A shorter lease counts from now on, whether or not the answer comes.
+        if lease.shorten(crate::rules::lease::deadline(now, wanted)) {
+            held.reschedule();
+        }
+        let Answered { sent, answer } = ask(&core, &request, lease.deadline()).await;
+        let answer = answer.and_then(|item| OwnerReply::parse(&item));
+        match (renewal::judge(sent, clock::now(), wanted, &answer), answer) {
+            (Renewal::Until(deadline), _) => {
+                lease.set_expiry(expiry);
+                lease.prolong(deadline);
+                held.reschedule();
+                return if lease.is_valid() {
+                    Extended::Done
+                } else {
+                    Extended::Lost
+                };
+            }
+            (Renewal::Lost, _) => {
+                lease.lose();
+                return Extended::Lost;
+            }
+            (Renewal::AgainAt(_), Err(fault)) if !fault.may_pass() => {
+                return Extended::Unknown(fault);
+            }
+            (Renewal::AgainAt(when), _) => core.alarms.sleep_until(when).await,
+        }
+    }
+}

@@ -1,0 +1,429 @@
+//! The background: one thread that renews every lease and gives back what could not be given back at once.
+//!
+//! Its requests leave in batches, over a connection that it reads itself, so a blocked executor does not
+//! stall it. It decides nothing: [`renewal`] says when and what a reply means. It never signals the end of
+//! a lease; that is the timer's, which waits for nobody.
+
+use super::block_on::block_on;
+use super::claim::{Claim, Due};
+use super::lease::Lease;
+use super::telemetry;
+use super::timer::Alarms;
+use crate::redis::clock;
+use crate::redis::node::Node;
+use crate::redis::slot::{Answer, lock};
+use crate::redis::turn::Flag;
+use crate::rules::Moment;
+use crate::rules::protocol::request::Ask;
+use crate::rules::protocol::{Fault, FaultKind, Names, OwnerReply, Request};
+use crate::rules::renewal::{self, Renewal};
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::sync::{Arc, Condvar, Mutex};
+use std::task::Wake;
+use std::time::Duration;
+
+/// A lease to be kept alive.
+#[derive(Clone)]
+pub(crate) struct Renewed {
+    lease: Arc<Lease>,
+    names: Arc<Names>,
+    token: Arc<str>,
+}
+
+impl Renewed {
+    pub(crate) fn new(lease: &Arc<Lease>, claim: &Claim) -> Self {
+        Self {
+            lease: lease.clone(),
+            names: claim.names().clone(),
+            token: claim.token().clone(),
+        }
+    }
+}
+
+#[derive(Clone)]
+enum Job {
+    Renew(Renewed),
+    GiveBack(Due),
+    /// Read what nobody waits for, so that a failure is noticed.
+    Drain,
+}
+
+#[derive(Default)]
+struct State {
+    jobs: BTreeMap<(Moment, u64), Job>,
+    /// When each lease to be renewed is due.
+    due: HashMap<u64, Moment>,
+    number: u64,
+    /// Things to be given back: in `jobs` or at work.
+    owed: usize,
+    draining: bool,
+    sleeps_until: Option<Moment>,
+    thread: Option<Arc<Flag>>,
+    stopped: bool,
+}
+
+pub(crate) struct Watchdog {
+    node: Arc<Node>,
+    state: Mutex<State>,
+    settled: Condvar,
+}
+
+/// Between two attempts to give something back.
+const PAUSE: Duration = Duration::from_millis(250);
+/// How long replies that nobody waits for may stay unread.
+const UNREAD: Duration = Duration::from_millis(200);
+/// Most requests in one batch.
+const BATCH: usize = 1000;
+
+impl Watchdog {
+    /// `node` has to be one whose connection is read by those who wait.
+    pub(crate) fn new(node: Arc<Node>) -> Arc<Self> {
+        Arc::new(Self {
+            node,
+            state: Mutex::default(),
+            settled: Condvar::new(),
+        })
+    }
+
+    /// Starts the thread where it does not run yet.
+    pub(crate) fn start(self: &Arc<Self>) -> io::Result<()> {
+        let mut state = lock(&self.state);
+        if state.thread.is_none() {
+            let this = self.clone();
+            let handle = std::thread::Builder::new()
+                .name("redismutex-watchdog".into())
+                .spawn(move || this.run())?;
+            state.thread = Some(Flag::of(handle.thread().clone()));
+        }
+        Ok(())
+    }
+
+    /// Keeps a lease alive from `due` on; the number is for [`Watchdog::forget`].
+    pub(crate) fn renew(&self, renewed: Renewed, due: Moment) -> u64 {
+        let mut state = lock(&self.state);
+        state.number += 1;
+        let number = state.number;
+        state.due.insert(number, due);
+        self.insert(&mut state, due, number, Job::Renew(renewed));
+        number
+    }
+
+    pub(crate) fn forget(&self, number: u64) {
+        let mut state = lock(&self.state);
+        if let Some(due) = state.due.remove(&number) {
+            let job = state.jobs.remove(&(due, number));
+            drop(state);
+            drop(job);
+        }
+    }
+
+    /// Gives something back, again and again until it is done or the server has forgotten it by itself.
+    pub(crate) fn give_back(self: &Arc<Self>, due: Due) {
+        if self.start().is_err() {
+            return;
+        }
+        let mut state = lock(&self.state);
+        state.owed += 1;
+        state.number += 1;
+        let number = state.number;
+        self.insert(&mut state, clock::now(), number, Job::GiveBack(due));
+    }
+
+    /// Sees to it that replies which nobody waits for are read before long.
+    pub(crate) fn drain(self: &Arc<Self>) {
+        let mut state = lock(&self.state);
+        if state.draining {
+            return;
+        }
+        state.draining = true;
+        state.number += 1;
+        let number = state.number;
+        self.insert(&mut state, clock::now() + UNREAD, number, Job::Drain);
+        drop(state);
+        let _ = self.start();
+    }
+
+    /// The connection broke: every lease is renewed at once, so that a loss is found out at once.
+    pub(crate) fn hurry(&self) {
+        let mut state = lock(&self.state);
+        let now = clock::now();
+        let jobs = std::mem::take(&mut state.jobs);
+        for ((due, number), job) in jobs {
+            let due = due.min(now);
+            if let Some(known) = state.due.get_mut(&number) {
+                *known = due;
+            }
+            state.jobs.insert((due, number), job);
+        }
+        self.nudge(&mut state, now);
+    }
+
+    /// Ends the thread. What is still owed is tried for a moment longer.
+    pub(crate) fn stop(&self, patience: Duration) {
+        let mut state = lock(&self.state);
+        state.stopped = true;
+        self.nudge(&mut state, Moment(0));
+        if state.owed > 0 {
+            let _ = self
+                .settled
+                .wait_timeout_while(state, patience, |state| state.owed > 0);
+        }
+    }
+
+    fn insert(&self, state: &mut State, due: Moment, number: u64, job: Job) {
+        state.jobs.insert((due, number), job);
+        self.nudge(state, due);
+    }
+
+    fn nudge(&self, state: &mut State, due: Moment) {
+        if state.sleeps_until.is_some_and(|until| due < until) {
+            state.sleeps_until = None;
+            if let Some(thread) = &state.thread {
+                thread.wake_by_ref();
+            }
+        }
+    }
+
+    fn run(&self) {
+        while let Some(jobs) = self.next() {
+            self.work(jobs);
+        }
+    }
+
+    /// Waits until something is due; `None` ends the thread.
+    fn next(&self) -> Option<Vec<(u64, Job)>> {
+        loop {
+            let mut state = lock(&self.state);
+            if state.stopped && state.owed == 0 {
+                return None;
+            }
+            let now = clock::now();
+            let jobs = take_due(&mut state, now);
+            if !jobs.is_empty() {
+                return Some(jobs);
+            }
+            let until = state
+                .jobs
+                .first_key_value()
+                .map_or(Moment::NEVER, |(&(due, _), _)| due);
+            state.sleeps_until = Some(until);
+            drop(state);
+            std::thread::park_timeout(now.until(until));
+            lock(&self.state).sleeps_until = None;
+        }
+    }
+
+    fn work(&self, jobs: Vec<(u64, Job)>) {
+        let mut asked = Vec::new();
+        for (number, job) in jobs {
+            match self.request(&job) {
+                Some(request) => asked.push((number, job, request)),
+                None => self.done(number, &job),
+            }
+        }
+        let patience = asked
+            .iter()
+            .map(|(_, job, _)| job.patience())
+            .min()
+            .unwrap_or(UNREAD);
+        for batch in asked.chunks(BATCH) {
+            let sent = clock::now();
+            let answers = self.ask(batch, sent + patience);
+            if answers
+                .iter()
+                .any(|answer| answer.as_ref().is_err_and(Fault::may_have_run))
+            {
+                self.node.suspect(patience * 2);
+            }
+            for ((number, job, _), answer) in batch.iter().zip(answers) {
+                self.settle(*number, job, sent, answer);
+            }
+        }
+    }
+
+    fn request(&self, job: &Job) -> Option<Request> {
+        match job {
+            Job::GiveBack(due) => Some(due.request()),
+            Job::Renew(Renewed {
+                lease,
+                names,
+                token,
+            }) => {
+                let now = clock::now();
+                let expiry = renewal::wanted(lease.expiry(), lease.hold_until(), now)?;
+                let ask = Ask::Extend {
+                    token: token.clone(),
+                    expiry,
+                };
+                lease.is_held().then(|| Request {
+                    names: names.clone(),
+                    ask,
+                })
+            }
+            Job::Drain => {
+                lock(&self.state).draining = false;
+                if self
+                    .node
+                    .current()
+                    .is_some_and(|link| link.silent_since().is_some())
+                {
+                    let until = clock::now() + Duration::from_secs(1);
+                    let ping = self.node.command(&[b"PING"]);
+                    block_on(&self.node, None, Alarms::Own.within(until, ping));
+                }
+                None
+            }
+        }
+    }
+
+    /// The answers, in order; what is missing by then is a fault.
+    fn ask(&self, batch: &[(u64, Job, Request)], until: Moment) -> Vec<Answer> {
+        let silence = || Err(Fault::new(FaultKind::Unknown, "no answer in time"));
+        let answers = block_on(&self.node, None, async {
+            let link = match Alarms::Own.within(until, self.node.link()).await {
+                Some(Ok(link)) => link,
+                Some(Err(fault)) => return vec![Err(fault); batch.len()],
+                None => return vec![silence(); batch.len()],
+            };
+            let mut answers = Vec::with_capacity(batch.len());
+            if self.node.has_scripts() {
+                for reply in Node::ask_all(&link, batch.iter().map(|(_, _, request)| request)) {
+                    answers.push(
+                        Alarms::Own
+                            .within(until, reply)
+                            .await
+                            .unwrap_or_else(silence),
+                    );
+                }
+            }
+            for (index, (_, _, request)) in batch.iter().enumerate() {
+                let known = answers
+                    .get(index)
+                    .is_some_and(|answer| !lacks_script(answer));
+                if !known {
+                    let answered = Alarms::Own.within(until, self.node.ask(request)).await;
+                    let answer = answered.map_or_else(silence, |answered| answered.answer);
+                    answers.truncate(answers.len().max(index));
+                    if index < answers.len() {
+                        answers[index] = answer
+                    } else {
+                        answers.push(answer)
+                    }
+                }
+            }
+            answers
+        });
+        answers.unwrap_or_default()
+    }
+
+    fn settle(&self, number: u64, job: &Job, sent: Moment, answer: Answer) {
+        let answer = answer.and_then(|item| OwnerReply::parse(&item));
+        match job {
+            Job::Renew(renewed) => self.judge(number, renewed, sent, &answer),
+            Job::GiveBack(due) => {
+                let over = match &answer {
+                    Ok(_) => !due.again,
+                    Err(fault) => !fault.may_pass(),
+                };
+                if over || clock::now() >= due.until {
+                    telemetry::released_late(&due.names);
+                    self.done(number, job);
+                } else {
+                    self.again(number, job.clone(), clock::now() + PAUSE);
+                }
+            }
+            Job::Drain => self.done(number, job),
+        }
+    }
+
+    fn judge(
+        &self,
+        number: u64,
+        renewed: &Renewed,
+        sent: Moment,
+        answer: &Result<OwnerReply, Fault>,
+    ) {
+        let Renewed { lease, names, .. } = renewed;
+        let now = clock::now();
+        let expiry = lease.expiry();
+        let granted = renewal::wanted(expiry, lease.hold_until(), sent).unwrap_or(expiry);
+        match renewal::judge(sent, now, granted, answer) {
+            Renewal::Until(deadline) => {
+                lease.prolong(deadline);
+                telemetry::renewed(names);
+                self.again(
+                    number,
+                    Job::Renew(renewed.clone()),
+                    renewal::due(sent, expiry),
+                );
+            }
+            Renewal::Lost if lease.is_held() => {
+                telemetry::lost(names);
+                lease.lose();
+            }
+            Renewal::AgainAt(when) if when < lease.deadline() => {
+                self.again(number, Job::Renew(renewed.clone()), when);
+            }
+            _ => {}
+        }
+    }
+
+    fn again(&self, number: u64, job: Job, when: Moment) {
+        let mut state = lock(&self.state);
+        if let Job::Renew(_) = job {
+            // Forgotten in the meantime: the guard is gone.
+            let Some(due) = state.due.get_mut(&number) else {
+                return;
+            };
+            *due = when;
+        }
+        self.insert(&mut state, when, number, job);
+    }
+
+    fn done(&self, number: u64, job: &Job) {
+        let mut state = lock(&self.state);
+        match job {
+            Job::Renew(_) => drop(state.due.remove(&number)),
+            Job::GiveBack(_) => {
+                state.owed -= 1;
+                self.settled.notify_all();
+            }
+            Job::Drain => {}
+        }
+    }
+}
+
+impl Job {
+    /// How long to wait for an answer before others get their turn.
+    fn patience(&self) -> Duration {
+        match self {
+            Self::Renew(renewed) => (renewed.lease.expiry() / 6)
+                .clamp(Duration::from_millis(50), Duration::from_secs(3)),
+            Self::GiveBack(_) | Self::Drain => Duration::from_secs(1),
+        }
+    }
+}
+
+/// What is due, and what will be so soon that it may as well go along.
+fn take_due(state: &mut State, now: Moment) -> Vec<(u64, Job)> {
+    let mut jobs = Vec::new();
+    while let Some(entry) = state.jobs.first_entry() {
+        let soon = match entry.get() {
+            Job::Renew(renewed) if !jobs.is_empty() => renewed.lease.expiry() / 10,
+            _ => Duration::ZERO,
+        };
+        let &(due, number) = entry.key();
+        if due > now + soon {
+            break;
+        }
+        jobs.push((number, entry.remove()));
+    }
+    jobs
+}
+
+fn lacks_script(answer: &Answer) -> bool {
+    answer
+        .as_ref()
+        .is_err_and(|fault| fault.kind == FaultKind::NoScript)
+}

@@ -1,0 +1,86 @@
+//! Looking at a lock from outside.
+
+use crate::Fence;
+use crate::rules::protocol::Inspection as Reply;
+use std::time::{Duration, SystemTime};
+
+/// Who holds a lock. Already out of date when you read it: for people and logs, not for decisions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Holder {
+    /// The owner token under the key.
+    pub value: String,
+    /// How long the lease lasts yet, unless it is renewed; `None` where the key has no expiry.
+    pub remaining: Option<Duration>,
+    /// The fencing token of the grant; `None` where the holder is not a redismutex.
+    pub fence: Option<Fence>,
+    /// What the holder said of itself.
+    pub label: Option<String>,
+    /// When it was granted, by the server's clock; `None` where the holder is not a redismutex.
+    pub since: Option<SystemTime>,
+}
+
+/// One who waits for a lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Waiting {
+    /// The owner token it would hold the lock by.
+    pub value: String,
+    /// What it said of itself.
+    pub label: Option<String>,
+    /// When it first asked, by the server's clock.
+    pub since: SystemTime,
+}
+
+/// A lock as it stood when the server answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Inspection {
+    /// Who holds it.
+    pub holder: Option<Holder>,
+    /// How many wait.
+    pub waiting: u64,
+    /// The first of them, in order.
+    pub waiters: Vec<Waiting>,
+    /// The server's clock.
+    pub server_time: SystemTime,
+}
+
+impl Inspection {
+    pub(crate) fn of(reply: Reply) -> Self {
+        let Reply {
+            server_us,
+            token,
+            left,
+            grant,
+            waiting,
+            waiters,
+        } = reply;
+        let holder = token.map(|token| Holder {
+            value: String::from_utf8_lossy(&token).into_owned(),
+            remaining: left,
+            fence: grant.as_ref().map(|grant| grant.fence),
+            since: grant.as_ref().map(|grant| at(grant.fence.0)),
+            label: grant.and_then(|grant| some(grant.label)),
+        });
+        let waiters = waiters.into_iter().map(|(waiter, ticket)| Waiting {
+            value: waiter.token,
+            label: some(waiter.label),
+            since: at(ticket),
+        });
+        Self {
+            holder,
+            waiting,
+            waiters: waiters.collect(),
+            server_time: at(server_us),
+        }
+    }
+}
+
+fn some(label: String) -> Option<String> {
+    (!label.is_empty()).then_some(label)
+}
+
+fn at(server_us: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_micros(server_us)
+}

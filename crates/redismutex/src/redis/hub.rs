@@ -1,0 +1,117 @@
+//! Where pushed messages find the waiter they are for.
+
+use super::slot::lock;
+use crate::rules::Moment;
+use crate::rules::protocol::Push;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::task::{Context, Poll, Waker};
+
+/// What a waiter may find in its box.
+#[derive(Clone, Debug)]
+pub(crate) enum Mail {
+    /// A grant, and when it was read.
+    Push(Moment, Push),
+    /// The connection broke: whatever was sent may be lost.
+    Disconnected,
+}
+
+/// One waiter's box: a push is kept, a broken connection noted.
+#[derive(Default)]
+pub(crate) struct Mailbox(Mutex<Contents>);
+
+#[derive(Default)]
+struct Contents {
+    push: Option<Mail>,
+    disconnected: bool,
+    waker: Option<Waker>,
+}
+
+impl Mailbox {
+    fn put(&self, mail: Mail) {
+        let mut contents = lock(&self.0);
+        match mail {
+            Mail::Push(..) => contents.push = Some(mail),
+            Mail::Disconnected => contents.disconnected = true,
+        }
+        if let Some(waker) = contents.waker.take() {
+            drop(contents);
+            waker.wake();
+        }
+    }
+
+    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<Mail> {
+        let mut contents = lock(&self.0);
+        if let Some(push) = contents.push.take() {
+            return Poll::Ready(push);
+        }
+        if std::mem::take(&mut contents.disconnected) {
+            return Poll::Ready(Mail::Disconnected);
+        }
+        contents.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}
+
+/// All waiters of one process, by their number.
+#[derive(Default)]
+pub(crate) struct Hub {
+    boxes: Mutex<HashMap<u64, Arc<Mailbox>>>,
+    next: AtomicU64,
+    on_break: OnceLock<Box<dyn Fn() + Send + Sync>>,
+}
+
+impl Hub {
+    /// A number that no other waiter of this process has.
+    pub(crate) fn number(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// What is to be done when a connection breaks, beside telling those who wait. Settable once.
+    pub(crate) fn on_break(&self, call: impl Fn() + Send + Sync + 'static) {
+        let _ = self.on_break.set(Box::new(call));
+    }
+
+    pub(crate) fn open(self: &Arc<Self>, id: u64) -> Registered {
+        let mailbox = Arc::new(Mailbox::default());
+        lock(&self.boxes).insert(id, mailbox.clone());
+        Registered {
+            hub: self.clone(),
+            id,
+            mailbox,
+        }
+    }
+
+    /// Hands a message over; gives it back where nobody waits for it any more.
+    pub(super) fn deliver(&self, received: Moment, push: Push) -> Option<Push> {
+        let Some(mailbox) = lock(&self.boxes).get(&push.id).cloned() else {
+            return Some(push);
+        };
+        mailbox.put(Mail::Push(received, push));
+        None
+    }
+
+    pub(super) fn disconnected(&self) {
+        let boxes: Vec<_> = lock(&self.boxes).values().cloned().collect();
+        for mailbox in boxes {
+            mailbox.put(Mail::Disconnected);
+        }
+        if let Some(on_break) = self.on_break.get() {
+            on_break();
+        }
+    }
+}
+
+/// A waiter's entry in the hub, gone when dropped.
+pub(crate) struct Registered {
+    hub: Arc<Hub>,
+    id: u64,
+    pub(crate) mailbox: Arc<Mailbox>,
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        lock(&self.hub.boxes).remove(&self.id);
+    }
+}

@@ -1,0 +1,417 @@
+//! One connection: requests go out, replies come back in order, messages come in between.
+//!
+//! A link has no thread of its own. In *led* mode the threads that wait take turns at reading it
+//! (`turn`); in *driven* mode something outside calls [`Link::read_ready`] whenever there is something to
+//! read: a runtime's reactor or a thread.
+
+use super::clock;
+use super::encode;
+use super::hub::Hub;
+use super::slot::{Answer, Reply, Slot, lock};
+use super::turn::{Flag, Turn};
+use super::wire::{Socket, Wire};
+use crate::rules::Moment;
+use crate::rules::protocol::{Fault, FaultKind, Push};
+use redis::{Parser, PushKind, Value};
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Read};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+/// What is done with a reply when it comes.
+pub(crate) enum Sink {
+    /// Somebody waits for it.
+    Slot(Arc<Slot>),
+    /// Nobody waits, but somebody wants to know.
+    Call(Box<dyn FnOnce(Answer) + Send>),
+}
+
+impl Sink {
+    fn take(self, answer: Answer) {
+        match self {
+            Self::Slot(slot) => slot.fill(answer),
+            Self::Call(call) => call(answer),
+        }
+    }
+}
+
+struct Expected {
+    sink: Sink,
+    /// Answered by a message instead of a reply, unless it is refused.
+    subscription: bool,
+    since: Moment,
+}
+
+#[derive(Default)]
+struct Outgoing {
+    pending: Vec<u8>,
+    /// Whoever can wait until the socket takes more.
+    flusher: Option<Waker>,
+}
+
+struct Incoming {
+    parser: Parser,
+    buffer: Box<[u8]>,
+    /// How long a read may block at present.
+    limit: Duration,
+}
+
+/// Called with a message for which nobody waits any more.
+pub(crate) type Unclaimed = Arc<dyn Fn(Push) + Send + Sync>;
+
+pub(crate) struct Link {
+    wire: Wire,
+    outgoing: Mutex<Outgoing>,
+    expected: Mutex<VecDeque<Expected>>,
+    incoming: Mutex<Incoming>,
+    turn: Turn,
+    dead: AtomicBool,
+    /// Read by something outside instead of by those who wait.
+    driven: AtomicBool,
+    hub: Arc<Hub>,
+    unclaimed: Unclaimed,
+    /// Whether messages on our channel come in.
+    pub(super) subscribed: AtomicBool,
+    /// Whether they can come in at all.
+    pub(super) pushes: AtomicBool,
+}
+
+const BUFFER: usize = 16 * 1024;
+/// Reads are cut into pieces of this length.
+const WHOLE_READ: Duration = Duration::from_secs(1);
+const SHORTEST_READ: Duration = Duration::from_micros(500);
+
+impl Link {
+    pub(super) fn new(wire: Wire, hub: Arc<Hub>, unclaimed: Unclaimed) -> Arc<Self> {
+        Arc::new(Self {
+            wire,
+            outgoing: Mutex::default(),
+            expected: Mutex::default(),
+            incoming: Mutex::new(Incoming {
+                parser: Parser::new(),
+                buffer: vec![0; BUFFER].into(),
+                limit: Duration::ZERO,
+            }),
+            turn: Turn::default(),
+            dead: AtomicBool::new(false),
+            driven: AtomicBool::new(false),
+            hub,
+            unclaimed,
+            subscribed: AtomicBool::new(false),
+            pushes: AtomicBool::new(false),
+        })
+    }
+
+    pub(crate) fn is_dead(&self) -> bool {
+        self.dead.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn is_subscribed(&self) -> bool {
+        self.subscribed.load(Ordering::Acquire)
+    }
+
+    /// The socket, for a reactor to watch.
+    pub(crate) fn socket(&self) -> BorrowedFd<'_> {
+        self.wire.socket.as_fd()
+    }
+
+    /// Makes something of a second handle on the socket.
+    pub(crate) fn handle<T>(
+        &self,
+        tcp: impl FnOnce(std::net::TcpStream) -> io::Result<T>,
+        unix: impl FnOnce(std::os::unix::net::UnixStream) -> io::Result<T>,
+    ) -> io::Result<T> {
+        match &self.wire.socket {
+            Socket::Tcp(socket) => tcp(socket.try_clone()?),
+            Socket::Unix(socket) => unix(socket.try_clone()?),
+        }
+    }
+
+    /// Sends one command at once and gives its reply to `sink`.
+    pub(crate) fn send(&self, bytes: &[u8], sink: Sink) {
+        self.put(bytes, [sink], false, true);
+    }
+
+    /// Sends as many commands as there are sinks.
+    pub(crate) fn send_all(&self, bytes: &[u8], sinks: Vec<Sink>) {
+        self.put(bytes, sinks, false, true);
+    }
+
+    /// Sends one command; the reply is what the future gives. Where others are under way, it may leave
+    /// together with the next ones.
+    pub(crate) fn ask(&self, bytes: &[u8]) -> Reply {
+        let slot = Slot::new();
+        self.put(bytes, [Sink::Slot(slot.clone())], false, false);
+        Reply(slot)
+    }
+
+    pub(super) fn subscribe(&self, channel: &str) -> Reply {
+        let slot = Slot::new();
+        let bytes = encode::pack(&[b"SUBSCRIBE", channel.as_bytes()]);
+        self.put(&bytes, [Sink::Slot(slot.clone())], true, true);
+        Reply(slot)
+    }
+
+    fn put(
+        &self,
+        bytes: &[u8],
+        sinks: impl IntoIterator<Item = Sink>,
+        subscription: bool,
+        at_once: bool,
+    ) {
+        let mut outgoing = lock(&self.outgoing);
+        let others = {
+            // Looked at under the same lock that a failing link empties the line under.
+            let mut expected = lock(&self.expected);
+            if self.is_dead() {
+                drop((expected, outgoing));
+                let closed = || Err(Fault::new(FaultKind::NotSent, "the connection is closed"));
+                return sinks.into_iter().for_each(|sink| sink.take(closed()));
+            }
+            let others = !expected.is_empty();
+            let since = clock::now();
+            expected.extend(sinks.into_iter().map(|sink| Expected {
+                sink,
+                subscription,
+                since,
+            }));
+            others
+        };
+        outgoing.pending.extend_from_slice(bytes);
+        if !at_once
+            && others
+            && let Some(flusher) = outgoing.flusher.take()
+        {
+            // Whoever drives it writes what has come together by then in one go.
+            drop(outgoing);
+            return flusher.wake();
+        }
+        if !at_once && others && self.is_driven() {
+            // Woken already.
+            return;
+        }
+        let written = self.write_out(&mut outgoing);
+        drop(outgoing);
+        if let Err(error) = written {
+            self.fail(&error.to_string());
+        }
+    }
+
+    fn write_out(&self, outgoing: &mut Outgoing) -> io::Result<()> {
+        match self.wire.write(&mut outgoing.pending) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => match outgoing.flusher.take() {
+                Some(flusher) => {
+                    flusher.wake();
+                    Ok(())
+                }
+                // Driven, and about to be waited for.
+                None if self.is_driven() => Ok(()),
+                // The write was to block, and did for too long.
+                None => Err(io::Error::new(
+                    ErrorKind::TimedOut,
+                    "the server takes no data",
+                )),
+            },
+            other => other,
+        }
+    }
+
+    pub(crate) fn is_driven(&self) -> bool {
+        self.driven.load(Ordering::Acquire)
+    }
+
+    /// From now on something outside reads, with [`Link::read_ready`] and [`Link::flush`].
+    pub(super) fn drive(&self) -> io::Result<()> {
+        self.wire.socket.set_nonblocking()?;
+        self.driven.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// How long the oldest reply has been missing.
+    pub(crate) fn silent_since(&self) -> Option<Moment> {
+        lock(&self.expected).front().map(|expected| expected.since)
+    }
+
+    /// Ends this connection, after what can still be written.
+    pub(super) fn close(&self) {
+        let _ = self.write_out(&mut lock(&self.outgoing));
+        self.fail("it is not used any more");
+    }
+
+    /// Ends this connection: whoever waits for a reply learns that it is not known what became of it.
+    pub(crate) fn fail(&self, why: &str) {
+        let expected = {
+            let mut expected = lock(&self.expected);
+            if self.dead.swap(true, Ordering::AcqRel) {
+                return;
+            }
+            std::mem::take(&mut *expected)
+        };
+        self.wire.socket.shut_down();
+        for Expected { sink, .. } in expected {
+            sink.take(Err(Fault::new(
+                FaultKind::Unknown,
+                format!("the connection broke: {why}"),
+            )));
+        }
+        self.hub.disconnected();
+        self.turn.wake_all();
+    }
+
+    /// Reads what is there and hands it out; tells whether that was all. A link in which something went
+    /// wrong is ended.
+    pub(crate) fn read_ready(&self) -> io::Result<bool> {
+        let outcome = self.receive();
+        if let Err(error) = &outcome
+            && !is_passing(error)
+        {
+            self.fail(&error.to_string());
+        }
+        outcome
+    }
+
+    /// Writes what could not be written before. Says whether something is left, and remembers whom to
+    /// wake when more comes to be.
+    pub(crate) fn flush(&self, cx: &mut Context<'_>) -> bool {
+        let mut outgoing = lock(&self.outgoing);
+        let written = self.wire.write(&mut outgoing.pending);
+        outgoing.flusher = Some(cx.waker().clone());
+        let left = !outgoing.pending.is_empty() || self.wire.has_backlog();
+        drop(outgoing);
+        match written {
+            Err(error) if !is_passing(&error) => self.fail(&error.to_string()),
+            _ => {}
+        }
+        left && !self.is_dead()
+    }
+
+    /// Waits until `me` is raised, `until` is past or the link is dead; reads for everybody meanwhile, or lets
+    /// another thread do it.
+    pub(crate) fn wait(&self, me: &Arc<Flag>, until: Moment) {
+        loop {
+            let left = clock::now().until(until);
+            if me.is_raised() || self.is_dead() || left.is_zero() {
+                break;
+            }
+            if self.turn.take(me) {
+                self.read_until(me, until);
+                self.turn.give_back();
+            } else {
+                std::thread::park_timeout(left);
+            }
+        }
+        self.turn.leave(me);
+    }
+
+    fn read_until(&self, me: &Arc<Flag>, until: Moment) {
+        while !me.is_raised() && !self.is_dead() {
+            let left = clock::now().until(until);
+            if left.is_zero() {
+                return;
+            }
+            self.limit_read(left);
+            // What goes wrong ends the link, which ends the loop.
+            let _ = self.read_ready();
+        }
+    }
+
+    /// Long waits are cut into equal pieces, so that the socket seldom has to be told.
+    fn limit_read(&self, left: Duration) {
+        let limit = if left >= WHOLE_READ {
+            WHOLE_READ
+        } else {
+            left.max(SHORTEST_READ)
+        };
+        let mut incoming = lock(&self.incoming);
+        if incoming.limit != limit && self.wire.socket.set_read_timeout(limit).is_ok() {
+            incoming.limit = limit;
+        }
+    }
+
+    fn receive(&self) -> io::Result<bool> {
+        let mut values = Vec::new();
+        let (parsed, drained) = {
+            let mut incoming = lock(&self.incoming);
+            let Incoming { parser, buffer, .. } = &mut *incoming;
+            let count = self.wire.read(buffer)?;
+            if count == 0 {
+                return Err(io::Error::new(
+                    ErrorKind::UnexpectedEof,
+                    "the server closed it",
+                ));
+            }
+            // Of a decrypted piece it cannot be said whether more lies behind it.
+            let drained = count < buffer.len() && !self.wire.is_encrypted();
+            (parse(parser, &buffer[..count], &mut values), drained)
+        };
+        let received = clock::now();
+        for value in values {
+            self.hand_out(value, received)?;
+        }
+        parsed.map(|()| drained)
+    }
+
+    fn hand_out(&self, value: Value, received: Moment) -> io::Result<()> {
+        if let Value::Push { kind, data } = value {
+            if kind == PushKind::Subscribe {
+                return self.confirm_subscription();
+            }
+            let push = encode::message(&kind, &data).and_then(|message| Push::parse(&message));
+            if let Some(unclaimed) = push.and_then(|push| self.hub.deliver(received, push)) {
+                (self.unclaimed)(unclaimed);
+            }
+            return Ok(());
+        }
+        let Some(Expected { sink, .. }) = lock(&self.expected).pop_front() else {
+            return Err(io::Error::new(
+                ErrorKind::InvalidData,
+                "a reply that nobody asked for",
+            ));
+        };
+        sink.take(encode::answer(value));
+        Ok(())
+    }
+
+    fn confirm_subscription(&self) -> io::Result<()> {
+        let front = lock(&self.expected).pop_front_if(|expected| expected.subscription);
+        if let Some(Expected { sink, .. }) = front {
+            self.subscribed.store(true, Ordering::Release);
+            sink.take(Ok(crate::rules::protocol::Item::Nil));
+        }
+        Ok(())
+    }
+}
+
+fn is_passing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
+    )
+}
+
+/// Feeds the parser and takes out the values that are complete.
+fn parse(parser: &mut Parser, mut bytes: &[u8], values: &mut Vec<Value>) -> io::Result<()> {
+    loop {
+        match parser.parse_value(Chunk(&mut bytes)) {
+            Ok(value) => values.push(value),
+            Err(error) if error.is_io_error() => return Ok(()),
+            Err(error) => return Err(io::Error::new(ErrorKind::InvalidData, error.to_string())),
+        }
+    }
+}
+
+/// Bytes that end in "not yet" instead of in an end of file, so that the parser keeps its place.
+struct Chunk<'a, 'b>(&'a mut &'b [u8]);
+
+impl Read for Chunk<'_, '_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.0.is_empty() {
+            Err(ErrorKind::WouldBlock.into())
+        } else {
+            self.0.read(buffer)
+        }
+    }
+}

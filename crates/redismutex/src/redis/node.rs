@@ -1,0 +1,306 @@
+//! One server that votes: its connection, made anew when it broke, and the ways to ask it.
+
+use super::address::Address;
+use super::handshake::Opening;
+use super::hub::Hub;
+use super::link::{Link, Sink, Unclaimed};
+use super::scriptless::Dialect;
+use super::slot::{Answer, Reply, Slot, lock};
+use super::{clock, encode};
+use crate::rules::Moment;
+use crate::rules::acquire::Subscription;
+use crate::rules::protocol::{Fault, FaultKind, Request};
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+/// After a failed attempt to connect, everybody is told of it for this long before the next one is made.
+const COOL: Duration = Duration::from_millis(100);
+
+/// Sees to it that [`Link::read_ready`] is called whenever the link has something to read.
+pub(crate) type Driver = Arc<dyn Fn(&Arc<Link>) + Send + Sync>;
+
+/// Who reads the connections of a node.
+#[derive(Clone)]
+pub(crate) enum Reader {
+    /// The threads that wait.
+    Led,
+    /// Something outside.
+    Driven(Driver),
+}
+
+#[derive(Default)]
+struct State {
+    link: Option<Arc<Link>>,
+    connecting: bool,
+    waiting: Vec<Waker>,
+    failure: Option<(Moment, Fault)>,
+    wants_pushes: bool,
+    dialect: Dialect,
+}
+
+pub(crate) struct Node {
+    address: Address,
+    channel: String,
+    hub: Arc<Hub>,
+    unclaimed: Unclaimed,
+    reader: Reader,
+    state: Mutex<State>,
+}
+
+/// An answer, and when its request was sent.
+pub(crate) struct Answered {
+    pub(crate) sent: Moment,
+    pub(crate) answer: Answer,
+}
+
+impl Node {
+    pub(crate) fn new(
+        address: Address,
+        channel: String,
+        hub: Arc<Hub>,
+        unclaimed: Unclaimed,
+        reader: Reader,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            address,
+            channel,
+            hub,
+            unclaimed,
+            reader,
+            state: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Whether waiting threads have to read this node's connection themselves.
+    pub(crate) fn is_led(&self) -> bool {
+        matches!(self.reader, Reader::Led)
+    }
+
+    /// The connection, where there is a live one.
+    pub(crate) fn current(&self) -> Option<Arc<Link>> {
+        lock(&self.state)
+            .link
+            .clone()
+            .filter(|link| !link.is_dead())
+    }
+
+    /// The process's channel, where the subscription stands already.
+    pub(crate) fn standing_channel(&self) -> Option<String> {
+        self.current()?
+            .is_subscribed()
+            .then(|| self.channel.clone())
+    }
+
+    /// The connection; opened where there is none.
+    pub(crate) async fn link(self: &Arc<Self>) -> Result<Arc<Link>, Fault> {
+        poll_fn(|cx| self.poll_link(cx)).await
+    }
+
+    fn poll_link(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<Result<Arc<Link>, Fault>> {
+        {
+            let mut state = lock(&self.state);
+            if let Some(link) = state.link.as_ref().filter(|link| !link.is_dead()) {
+                return Poll::Ready(Ok(link.clone()));
+            }
+            if state.connecting {
+                state.waiting.push(cx.waker().clone());
+                return Poll::Pending;
+            }
+            if let Some((when, fault)) = &state.failure
+                && clock::now() < *when + COOL
+            {
+                return Poll::Ready(Err(fault.clone()));
+            }
+            state.connecting = true;
+            if !self.is_led() {
+                state.waiting.push(cx.waker().clone());
+            }
+        }
+        if self.is_led() {
+            return Poll::Ready(self.connect());
+        }
+        let this = self.clone();
+        let spawned = std::thread::Builder::new()
+            .name("redismutex-connect".into())
+            .spawn(move || this.connect());
+        match spawned {
+            Ok(_) => Poll::Pending,
+            Err(error) => Poll::Ready(self.connected(Err(Fault::new(
+                FaultKind::NotSent,
+                format!("no thread to connect with: {error}"),
+            )))),
+        }
+    }
+
+    fn connect(&self) -> Result<Arc<Link>, Fault> {
+        let channel = lock(&self.state).wants_pushes.then_some(&*self.channel);
+        let opening = Opening {
+            address: &self.address,
+            channel,
+            hub: self.hub.clone(),
+            unclaimed: self.unclaimed.clone(),
+        };
+        let link = opening.open().and_then(|link| match &self.reader {
+            Reader::Led => Ok(link),
+            Reader::Driven(driver) => match link.drive() {
+                Ok(()) => {
+                    driver(&link);
+                    Ok(link)
+                }
+                Err(error) => Err(Fault::new(FaultKind::NotSent, error.to_string())),
+            },
+        });
+        self.connected(link)
+    }
+
+    fn connected(&self, outcome: Result<Arc<Link>, Fault>) -> Result<Arc<Link>, Fault> {
+        let waiting = {
+            let mut state = lock(&self.state);
+            state.connecting = false;
+            match &outcome {
+                Ok(link) => {
+                    state.link = Some(link.clone());
+                    state.failure = None;
+                    state.dialect = Dialect::default();
+                }
+                Err(fault) => state.failure = Some((clock::now(), fault.clone())),
+            }
+            std::mem::take(&mut state.waiting)
+        };
+        waiting.into_iter().for_each(Waker::wake);
+        outcome
+    }
+
+    /// Asks once. A script that the server does not have is sent along in full.
+    pub(crate) async fn ask(self: &Arc<Self>, request: &Request) -> Answered {
+        let link = match self.link().await {
+            Ok(link) => link,
+            Err(fault) => {
+                return Answered {
+                    sent: clock::now(),
+                    answer: Err(fault),
+                };
+            }
+        };
+        let dialect = lock(&self.state).dialect;
+        let mut sent = clock::now();
+        let mut answer = match dialect {
+            Dialect::Scripts => link.ask(&encode::by_digest(request)).await,
+            native => native.ask(&link, request).await,
+        };
+        if answer
+            .as_ref()
+            .is_err_and(|fault| fault.kind == FaultKind::NoScript)
+        {
+            sent = clock::now();
+            answer = link.ask(&encode::in_full(request)).await;
+        }
+        if dialect == Dialect::Scripts
+            && let Err(Fault {
+                kind: FaultKind::Denied,
+                ..
+            }) = answer
+            && let Some(native) = Dialect::native(&link, request).await
+        {
+            lock(&self.state).dialect = native;
+            sent = clock::now();
+            answer = native.ask(&link, request).await;
+        }
+        Answered { sent, answer }
+    }
+
+    /// Sends what may wait for its answer, on the connection that is there; never opens one.
+    ///
+    /// The bytes are with the system when this returns, if they can be.
+    pub(crate) fn give(&self, request: &Request, then: impl FnOnce(Answer) + Send + 'static) {
+        let dialect = lock(&self.state).dialect;
+        let bytes = match dialect {
+            Dialect::Scripts => Some(encode::by_digest(request)),
+            native => native.single(request),
+        };
+        match (self.current(), bytes) {
+            (Some(link), Some(bytes)) => link.send(&bytes, Sink::Call(Box::new(then))),
+            _ => then(Err(Fault::new(
+                FaultKind::NotSent,
+                "there is no connection",
+            ))),
+        }
+    }
+
+    /// Asks many things at once, in one write.
+    pub(crate) fn ask_all<'a>(
+        link: &Link,
+        requests: impl IntoIterator<Item = &'a Request>,
+    ) -> Vec<Reply> {
+        let (mut bytes, mut replies, mut sinks) = (Vec::new(), Vec::new(), Vec::new());
+        for request in requests {
+            bytes.extend(encode::by_digest(request));
+            let slot = Slot::new();
+            sinks.push(Sink::Slot(slot.clone()));
+            replies.push(Reply(slot));
+        }
+        link.send_all(&bytes, sinks);
+        replies
+    }
+
+    /// Whether many things can be asked at once.
+    pub(crate) fn has_scripts(&self) -> bool {
+        lock(&self.state).dialect == Dialect::Scripts
+    }
+
+    /// Sees to it that messages on our channel come in.
+    pub(crate) async fn subscribe(self: &Arc<Self>) -> Result<Subscription, Fault> {
+        let link = self.link().await?;
+        if lock(&self.state).dialect != Dialect::Scripts {
+            return Ok(Subscription::NoQueue);
+        }
+        if link.is_subscribed() {
+            return Ok(Subscription::Stands(self.channel.clone()));
+        }
+        if !link.pushes.load(std::sync::atomic::Ordering::Acquire) {
+            return Ok(Subscription::Impossible);
+        }
+        match link.subscribe(&self.channel).await {
+            Ok(_) => {
+                lock(&self.state).wants_pushes = true;
+                Ok(Subscription::Stands(self.channel.clone()))
+            }
+            Err(fault) if fault.may_pass() => Err(fault),
+            Err(_) => {
+                // The server does not let us listen: it is not asked again on this connection.
+                link.pushes
+                    .store(false, std::sync::atomic::Ordering::Release);
+                Ok(Subscription::Impossible)
+            }
+        }
+    }
+
+    /// A reply has been missing for `patience`: a connection that has been silent for as long is given up.
+    pub(crate) fn suspect(&self, patience: Duration) {
+        if let Some(link) = self.current()
+            && link
+                .silent_since()
+                .is_some_and(|since| since + patience <= clock::now())
+        {
+            link.fail(&format!("no answer within {patience:?}"));
+        }
+    }
+
+    /// Ends the connection, after what can still be written.
+    pub(crate) fn close(&self) {
+        if let Some(link) = self.current() {
+            link.close();
+        }
+    }
+
+    /// One plain command, for the tools that look after a server.
+    pub(crate) async fn command(self: &Arc<Self>, words: &[&[u8]]) -> Answer {
+        self.link().await?.ask(&encode::pack(words)).await
+    }
+}

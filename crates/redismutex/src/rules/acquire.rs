@@ -1,0 +1,358 @@
+//! How an acquisition goes: ask, queue, wait, ask again, until it is granted or given up.
+//!
+//! A driver calls [`Acquisition::step`], does what it says, reports how that went, and calls it again.
+
+use super::lease::{self, ClockReading};
+use super::protocol::reply::Busy;
+use super::protocol::request::Ask;
+use super::protocol::{AcquireReply, Fault, Names, Push, Request, Waiter};
+use super::tally::{Tally, Verdict, Vote};
+use super::{Moment, fence::Fence, settings::Settings};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// No waiter goes longer than this without asking; half of what the queue is kept for.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+/// Past the holder's expiry by this much, the server has surely noticed it.
+const PAST_EXPIRY: Duration = Duration::from_millis(2);
+/// How long an answer may take where there is no block time left to wait for it.
+const GRACE: Duration = Duration::from_secs(1);
+/// How long an answer may take at all: a connection that is silent for longer is taken for dead.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// The pause between attempts while no answer is to be had: from, to.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
+
+/// What the driver is to do.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// Send this; count it as a fault of unknown outcome where no reply has come by then.
+    Ask(Request, Moment),
+    /// See to it that messages on this process's channel arrive, then report with [`Acquisition::subscribed`].
+    Subscribe,
+    /// Wait for a message or for this moment.
+    Wait(Moment),
+    Granted(Granted),
+    Failed(Failure),
+}
+
+/// The lock is ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Granted {
+    pub(crate) deadline: Moment,
+    pub(crate) fence: Option<Fence>,
+}
+
+/// Why an acquisition ended without the lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// Someone else had it all the time.
+    Busy,
+    /// Too few nodes answered.
+    Unavailable(Fault),
+    /// Asking again would meet the same answer.
+    Hopeless(Fault),
+}
+
+/// How the lock may come to us while we wait.
+#[derive(Clone, Debug)]
+enum Place {
+    /// Not asked for yet.
+    None,
+    /// In the queue, reached by push.
+    Pushed(Arc<[u8]>),
+    /// In the queue, or where there is none beside it, polling.
+    Polls(Option<Arc<[u8]>>),
+}
+
+/// Who asks, and for what.
+#[derive(Clone, Debug)]
+pub(crate) struct Asker {
+    pub(crate) names: Arc<Names>,
+    pub(crate) token: Arc<str>,
+    pub(crate) label: Arc<str>,
+    /// Tells the waiters of one process apart.
+    pub(crate) id: u64,
+}
+
+/// One acquisition, from the first try to its end.
+#[derive(Debug)]
+pub(crate) struct Acquisition {
+    asker: Asker,
+    expiry: Duration,
+    delay: Duration,
+    give_up: Moment,
+    place: Place,
+    wants_place: bool,
+    ask_at: Moment,
+    reading: Option<ClockReading>,
+    faults: u32,
+    last_fault: Option<Fault>,
+    tries: u32,
+    end: Option<Result<Granted, Failure>>,
+    dice: u64,
+}
+
+impl Acquisition {
+    /// `channel` is this process's, where its subscription already stands.
+    pub(crate) fn new(
+        asker: Asker,
+        settings: &Settings,
+        now: Moment,
+        channel: Option<String>,
+    ) -> Self {
+        let waits = !settings.block_time.is_zero();
+        let dice = asker
+            .token
+            .bytes()
+            .fold(asker.id | 1, |dice, byte| roll(dice ^ u64::from(byte)));
+        let mut this = Self {
+            asker,
+            expiry: settings.expiry,
+            delay: settings.delay,
+            give_up: now + settings.block_time,
+            place: Place::None,
+            wants_place: false,
+            ask_at: now,
+            reading: None,
+            faults: 0,
+            last_fault: None,
+            tries: 0,
+            end: None,
+            dice,
+        };
+        if let Some(channel) = channel.filter(|_| waits) {
+            this.place = Place::Pushed(this.entry(Some(channel)));
+        }
+        this
+    }
+
+    pub(crate) fn step(&mut self, now: Moment) -> Step {
+        match &self.end {
+            Some(Ok(granted)) => Step::Granted(*granted),
+            Some(Err(failure)) => Step::Failed(failure.clone()),
+            None if now < self.ask_at => Step::Wait(self.ask_at),
+            None if self.wants_place => Step::Subscribe,
+            None => {
+                self.tries += 1;
+                Step::Ask(
+                    self.request(),
+                    self.give_up.max(now + GRACE).min(now + PATIENCE),
+                )
+            }
+        }
+    }
+
+    /// How many times it has asked.
+    pub(crate) fn tries(&self) -> u32 {
+        self.tries
+    }
+
+    /// The entry in the queue, which has to be taken out where no guard comes of this.
+    pub(crate) fn queue_entry(&self) -> Option<Arc<[u8]>> {
+        match &self.place {
+            Place::Pushed(entry) | Place::Polls(Some(entry)) => Some(entry.clone()),
+            Place::None | Place::Polls(None) => None,
+        }
+    }
+
+    /// The answer to a request first sent at `sent`.
+    pub(crate) fn answered(
+        &mut self,
+        sent: Moment,
+        now: Moment,
+        answer: Result<AcquireReply, Fault>,
+    ) {
+        if self.end.is_some() {
+            return;
+        }
+        let mut tally = Tally::new(1);
+        tally.count(match &answer {
+            Ok(AcquireReply::Granted { .. }) => Vote::Granted,
+            Ok(AcquireReply::Busy(_)) => Vote::Refused,
+            Err(_) => Vote::Fault,
+        });
+        match (tally.verdict(), answer) {
+            (Verdict::Granted, Ok(AcquireReply::Granted { left, fence })) => {
+                let deadline = lease::deadline(sent, left);
+                self.granted(sent, now, Granted { deadline, fence });
+            }
+            (_, Ok(AcquireReply::Busy(busy))) => self.busy(sent, now, busy),
+            (_, Err(fault)) => self.fault(sent, now, fault),
+            (_, Ok(AcquireReply::Granted { .. })) => {}
+        }
+    }
+
+    /// The process's subscription stands, or cannot be had (then it polls), or there is no queue at all.
+    pub(crate) fn subscribed(&mut self, now: Moment, outcome: Subscription) {
+        self.wants_place = false;
+        self.ask_at = now;
+        self.place = match outcome {
+            Subscription::Stands(channel) => Place::Pushed(self.entry(Some(channel))),
+            Subscription::Impossible => Place::Polls(Some(self.entry(None))),
+            Subscription::NoQueue => Place::Polls(None),
+        };
+    }
+
+    /// A message for this waiter was read at `received`.
+    pub(crate) fn pushed(&mut self, received: Moment, now: Moment, push: &Push) {
+        let ours = push.token == *self.asker.token && push.lock == self.asker.names.lock.as_bytes();
+        if self.end.is_some() || !ours {
+            return;
+        }
+        let deadline = self
+            .reading
+            .map(|reading| lease::pushed_deadline(reading, push.granted_us, received, push.expiry));
+        match deadline {
+            Some(deadline) if now < deadline => {
+                self.end = Some(Ok(Granted {
+                    deadline,
+                    fence: Some(push.fence),
+                }));
+            }
+            // Too late to be sure of it: no more than a hint.
+            _ => self.ask_at = now,
+        }
+    }
+
+    /// The connection is a new one: what was sent on the old one may be lost.
+    pub(crate) fn reconnected(&mut self, now: Moment) {
+        self.ask_at = now.min(self.ask_at);
+    }
+
+    fn granted(&mut self, sent: Moment, now: Moment, granted: Granted) {
+        if now < granted.deadline {
+            self.end = Some(Ok(granted));
+        } else {
+            // The answer took as long as the lease: it is worth nothing. The same token asks for a fresh one.
+            let fault = Fault::new(
+                super::protocol::FaultKind::Unknown,
+                format!(
+                    "the answer came after the lease of {:?} had ended: raise the expiry",
+                    self.expiry
+                ),
+            );
+            self.fault(sent, now, fault);
+        }
+    }
+
+    fn busy(&mut self, sent: Moment, now: Moment, busy: Busy) {
+        self.faults = 0;
+        self.last_fault = None;
+        self.reading = Some(ClockReading {
+            sent,
+            server_us: busy.server_us,
+        });
+        if sent >= self.give_up {
+            self.end = Some(Err(Failure::Busy));
+        } else if matches!(self.place, Place::None) {
+            self.wants_place = true;
+            self.ask_at = now;
+        } else {
+            self.ask_at = (now + self.sleep(busy)).min(self.give_up);
+        }
+    }
+
+    fn fault(&mut self, sent: Moment, now: Moment, fault: Fault) {
+        self.faults += 1;
+        if !fault.may_pass() {
+            self.end = Some(Err(Failure::Hopeless(fault)));
+        } else if self.faults == 1 && now < self.give_up.max(sent + GRACE) {
+            // A connection that died unnoticed since its last use is found out here: once more, at once.
+            self.ask_at = now;
+        } else if sent >= self.give_up || now >= self.give_up {
+            self.end = Some(Err(Failure::Unavailable(fault)));
+        } else {
+            let (shortest, longest) = PAUSES;
+            let pause = shortest * 2u32.pow(self.faults.min(8));
+            self.ask_at = (now + self.jittered(pause.min(longest))).min(self.give_up);
+        }
+    }
+
+    /// How long to sleep before asking again, unless a message comes first.
+    ///
+    /// One that polls sleeps for `delay`. Else the first in the queue wakes when the lease of the holder
+    /// ends, to take over from one that crashed; those behind it sleep longer, each a little more than the
+    /// one before, so that a long queue costs the server next to nothing. The release of a holder that is
+    /// not ours wakes nobody: then the first in the queue polls for all.
+    fn sleep(&mut self, busy: Busy) -> Duration {
+        let rank = busy.rank.unwrap_or(0);
+        let lapse = busy.left.map(|left| left + PAST_EXPIRY);
+        let polls = matches!(self.place, Place::Polls(_));
+        if polls || busy.foreign && rank == 0 {
+            let delay = self.jittered(self.delay);
+            return lapse.map_or(delay, |lapse| lapse.min(delay));
+        }
+        let stagger = Duration::from_millis(
+            u64::from(rank.min(4)) * 200 + u64::from(rank.saturating_sub(4)) * 500,
+        );
+        (lapse.unwrap_or(self.delay) + stagger).min(LONGEST_SLEEP)
+    }
+
+    fn request(&self) -> Request {
+        let Asker {
+            names,
+            token,
+            label,
+            ..
+        } = &self.asker;
+        let window = match self.place {
+            Place::Polls(_) => self.delay * 3 + GRACE,
+            Place::None | Place::Pushed(_) => Duration::ZERO,
+        };
+        let ask = Ask::Acquire {
+            token: token.clone(),
+            expiry: self.expiry,
+            label: label.clone(),
+            entry: self.queue_entry(),
+            window,
+        };
+        Request {
+            names: names.clone(),
+            ask,
+        }
+    }
+
+    fn entry(&self, channel: Option<String>) -> Arc<[u8]> {
+        let Asker {
+            token, label, id, ..
+        } = &self.asker;
+        let (token, label) = (token.to_string(), label.to_string());
+        Waiter {
+            expiry: self.expiry,
+            channel,
+            id: *id,
+            token,
+            label,
+        }
+        .entry()
+        .into()
+    }
+
+    /// Three quarters to all of it, so that those who began together do not stay together.
+    fn jittered(&mut self, pause: Duration) -> Duration {
+        self.dice = roll(self.dice);
+        pause - pause / 4 * u32::from(self.dice as u8) / 256
+    }
+}
+
+/// What became of the wish for a subscription.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Subscription {
+    /// It stands on this channel.
+    Stands(String),
+    /// The server or something before it does not allow it.
+    Impossible,
+    /// The server keeps no queue for us.
+    NoQueue,
+}
+
+/// Xorshift: spreads pauses, guards nothing.
+fn roll(mut dice: u64) -> u64 {
+    dice ^= dice << 13;
+    dice ^= dice >> 7;
+    dice ^ (dice << 17)
+}
+
+#[cfg(test)]
+#[path = "acquire_tests.rs"]
+mod tests;

@@ -1,0 +1,312 @@
+use super::*;
+use crate::rules::protocol::FaultKind;
+use proptest::prelude::*;
+
+const START: Moment = Moment(1_000_000_000_000);
+
+const fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+fn asker() -> Asker {
+    let names = Arc::new(Names::of(b"key").unwrap());
+    Asker {
+        names,
+        token: "token".into(),
+        label: "".into(),
+        id: 7,
+    }
+}
+
+fn with_block_time(block_time: Duration) -> Acquisition {
+    let settings = Settings {
+        block_time,
+        ..Settings::default()
+    };
+    Acquisition::new(asker(), &settings, START, None)
+}
+
+fn busy(left: u64, rank: Option<u32>, foreign: bool) -> Result<AcquireReply, Fault> {
+    let left = Some(ms(left));
+    Ok(AcquireReply::Busy(Busy {
+        server_us: 1_000_000,
+        left,
+        rank,
+        foreign,
+    }))
+}
+
+fn granted() -> Result<AcquireReply, Fault> {
+    Ok(AcquireReply::Granted {
+        left: ms(7000),
+        fence: Some(Fence(1)),
+    })
+}
+
+fn push(granted_us: u64) -> Push {
+    let (token, lock) = ("token".to_owned(), b"key".to_vec());
+    Push {
+        id: 7,
+        granted_us,
+        fence: Fence(9),
+        expiry: ms(7000),
+        token,
+        lock,
+    }
+}
+
+fn asks(step: Step) -> Option<Arc<[u8]>> {
+    match step {
+        Step::Ask(
+            Request {
+                ask: Ask::Acquire { entry, .. },
+                ..
+            },
+            _,
+        ) => entry,
+        other => panic!("expected a request, got {other:?}"),
+    }
+}
+
+/// One that has queued behind others, with push.
+fn queued(rank: u32) -> Acquisition {
+    let mut acquisition = with_block_time(ms(60_000));
+    asks(acquisition.step(START));
+    acquisition.answered(START, START, busy(7000, None, false));
+    assert!(matches!(acquisition.step(START), Step::Subscribe));
+    acquisition.subscribed(START, Subscription::Stands("redismutex:1".into()));
+    asks(acquisition.step(START));
+    acquisition.answered(START, START, busy(7000, Some(rank), false));
+    acquisition
+}
+
+fn wait(acquisition: &mut Acquisition, now: Moment) -> Duration {
+    match acquisition.step(now) {
+        Step::Wait(until) => now.until(until),
+        other => panic!("expected a wait, got {other:?}"),
+    }
+}
+
+#[test]
+fn a_free_lock_takes_one_request() {
+    let mut acquisition = with_block_time(ms(5000));
+    assert_eq!(
+        asks(acquisition.step(START)),
+        None,
+        "the first is a plain try"
+    );
+    acquisition.answered(START, START + ms(1), granted());
+    assert!(matches!(acquisition.step(START + ms(1)), Step::Granted(_)));
+    assert_eq!(acquisition.tries(), 1);
+}
+
+#[test]
+fn nobody_queues_before_its_subscription_stands() {
+    let mut acquisition = with_block_time(ms(5000));
+    assert_eq!(asks(acquisition.step(START)), None);
+    acquisition.answered(START, START, busy(7000, None, false));
+    assert!(matches!(acquisition.step(START), Step::Subscribe));
+    acquisition.subscribed(START, Subscription::Stands("redismutex:1".into()));
+    assert!(asks(acquisition.step(START)).is_some());
+}
+
+#[test]
+fn block_time_zero_tries_once() {
+    let mut acquisition = with_block_time(Duration::ZERO);
+    asks(acquisition.step(START));
+    acquisition.answered(START, START, busy(7000, None, false));
+    assert!(matches!(
+        acquisition.step(START),
+        Step::Failed(Failure::Busy)
+    ));
+}
+
+#[test]
+fn the_last_try_is_made_when_block_time_ends_and_not_before() {
+    let mut acquisition = with_block_time(ms(800));
+    asks(acquisition.step(START));
+    acquisition.answered(START, START, busy(60_000, None, false));
+    acquisition.subscribed(START, Subscription::Impossible);
+    let mut now = START;
+    while now < START + ms(800) {
+        asks(acquisition.step(now));
+        acquisition.answered(now, now, busy(60_000, Some(0), false));
+        now = now + wait(&mut acquisition, now);
+    }
+    assert_eq!(now, START + ms(800));
+    asks(acquisition.step(now));
+    acquisition.answered(now, now, busy(60_000, Some(0), false));
+    assert!(matches!(acquisition.step(now), Step::Failed(Failure::Busy)));
+}
+
+#[test]
+fn an_answer_that_took_as_long_as_the_lease_is_no_grant() {
+    let mut acquisition = with_block_time(ms(20_000));
+    asks(acquisition.step(START));
+    let late = START + ms(7000);
+    acquisition.answered(START, late, granted());
+    asks(acquisition.step(late));
+    acquisition.answered(late, late, granted());
+    assert!(matches!(acquisition.step(late), Step::Granted(_)));
+}
+
+#[test]
+fn slow_answers_to_the_end_are_unavailability() {
+    let mut acquisition = with_block_time(ms(5000));
+    asks(acquisition.step(START));
+    acquisition.answered(START, START + ms(7000), granted());
+    assert!(matches!(
+        acquisition.step(START + ms(7000)),
+        Step::Failed(Failure::Unavailable(_))
+    ));
+}
+
+#[test]
+fn a_push_is_a_grant_without_another_request() {
+    let mut acquisition = queued(0);
+    let read = START + ms(500);
+    acquisition.pushed(read, read, &push(1_000_000 + 500_000));
+    match acquisition.step(read) {
+        Step::Granted(Granted {
+            deadline,
+            fence: Some(Fence(9)),
+        }) => {
+            assert!(deadline > read && deadline < read + ms(7000));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_push_read_after_its_lease_is_only_a_hint() {
+    let mut acquisition = queued(0);
+    let read = START + ms(8000);
+    acquisition.pushed(read, read, &push(1_000_000 + 500_000));
+    assert!(asks(acquisition.step(read)).is_some());
+}
+
+#[test]
+fn a_push_for_another_token_or_lock_is_none_of_ours() {
+    for wrong in [
+        Push {
+            token: "other".into(),
+            ..push(1_000_000)
+        },
+        Push {
+            lock: b"other".to_vec(),
+            ..push(1_000_000)
+        },
+    ] {
+        let mut acquisition = queued(0);
+        acquisition.pushed(START, START, &wrong);
+        assert!(matches!(acquisition.step(START), Step::Wait(_)));
+    }
+}
+
+#[test]
+fn the_first_in_the_queue_watches_over_the_holder_and_the_rest_sleep_longer() {
+    let sleeps: Vec<_> = (0..200)
+        .map(|rank| wait(&mut queued(rank), START))
+        .collect();
+    assert_eq!(sleeps[0], ms(7002), "just past the holder's expiry");
+    assert!(sleeps.is_sorted());
+    assert!(sleeps[99] <= LONGEST_SLEEP && sleeps[99] > ms(40_000));
+}
+
+#[test]
+fn a_holder_that_wakes_nobody_is_polled_by_the_first_in_the_queue() {
+    for (rank, polls) in [(0, true), (1, false)] {
+        let mut acquisition = queued(rank);
+        let now = START + ms(10_000);
+        asks(acquisition.step(now));
+        acquisition.answered(now, now, busy(7000, Some(rank), true));
+        assert_eq!(wait(&mut acquisition, now) <= ms(500), polls);
+    }
+}
+
+#[test]
+fn a_fault_is_not_a_refusal() {
+    let mut acquisition = with_block_time(ms(5000));
+    let fault = || Err(Fault::new(FaultKind::Unknown, "reset"));
+    asks(acquisition.step(START));
+    acquisition.answered(START, START, fault());
+    asks(acquisition.step(START));
+    acquisition.answered(START, START, fault());
+    let pause = wait(&mut acquisition, START);
+    assert!(pause >= ms(50), "no hot loop: {pause:?}");
+    let end = START + ms(5000);
+    asks(acquisition.step(end));
+    acquisition.answered(end, end, fault());
+    assert!(matches!(
+        acquisition.step(end),
+        Step::Failed(Failure::Unavailable(_))
+    ));
+}
+
+#[test]
+fn no_permission_and_wrong_types_fail_at_once() {
+    for kind in [FaultKind::Denied, FaultKind::WrongType, FaultKind::Nonsense] {
+        let mut acquisition = with_block_time(ms(5000));
+        asks(acquisition.step(START));
+        acquisition.answered(START, START, Err(Fault::new(kind, "no")));
+        assert!(matches!(
+            acquisition.step(START),
+            Step::Failed(Failure::Hopeless(_))
+        ));
+    }
+}
+
+#[test]
+fn a_new_connection_asks_at_once() {
+    let mut acquisition = queued(50);
+    acquisition.reconnected(START + ms(10));
+    assert!(asks(acquisition.step(START + ms(10))).is_some());
+}
+
+proptest! {
+    /// Whatever comes in, it ends within block time and a grace, and never claims a lease that is past.
+    #[test]
+    fn every_acquisition_ends(
+        block_time in 0u64..3000,
+        events in proptest::collection::vec((0u8..6, 0u64..9000, 0u64..400), 0..60),
+    ) {
+        let mut acquisition = with_block_time(ms(block_time));
+        let mut now = START;
+        let mut events = events.into_iter().cycle();
+        for _ in 0..1000 {
+            let (kind, left, took) = events.next().unwrap_or((0, 100, 10));
+            match acquisition.step(now) {
+                Step::Ask(_, until) => {
+                    let sent = now;
+                    now = (now + ms(took)).min(until);
+                    acquisition.answered(sent, now, match kind {
+                        0 | 1 => busy(left, Some(u32::from(kind)), kind == 1),
+                        2 => Ok(AcquireReply::Granted { left: ms(left), fence: None }),
+                        3 => Err(Fault::new(FaultKind::NotSent, "refused")),
+                        4 => Err(Fault::new(FaultKind::Unknown, "reset")),
+                        _ => Err(Fault::new(FaultKind::Refusing, "OOM")),
+                    });
+                }
+                Step::Subscribe => acquisition.subscribed(now, match kind {
+                    0..3 => Subscription::Stands("c".into()),
+                    3 => Subscription::Impossible,
+                    _ => Subscription::NoQueue,
+                }),
+                Step::Wait(until) => {
+                    prop_assert!(until > now && until <= START + ms(block_time));
+                    now = until;
+                    if kind == 5 { acquisition.pushed(now, now, &push(left)); }
+                }
+                Step::Granted(granted) => {
+                    prop_assert!(granted.deadline > now);
+                    return Ok(());
+                }
+                Step::Failed(_) => {
+                    prop_assert!(now <= START + ms(block_time) + GRACE * 2);
+                    return Ok(());
+                }
+            }
+        }
+        prop_assert!(false, "still going on after 1000 steps");
+    }
+}

@@ -1,0 +1,83 @@
+-- common.lua: prelude of every script that may give the lock to somebody.
+--
+-- KEYS[1] lock    the lock record: a plain string, the owner token of the holder
+-- KEYS[2] queue   sorted set: waiter -> ticket (server time in us at first arrival)
+-- KEYS[3] seen    sorted set: waiter that polls -> server time in ms until which it counts as alive
+-- KEYS[4] grant   string: the last grant, "<fence> <length of token> <token><label>"
+--
+-- A waiter is "<expiry ms> <length of token> <channel> <id> <token><label>"; a channel of "-" marks
+-- one that polls. A push message is "<id> <time us> <fence> <expiry ms> <length of token> <token><lock>".
+
+local lock, queue, seen, grant = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+
+-- How long the last fence outlives its lease: longer than any step a server clock is likely to take.
+local FENCE_KEPT_MS = 600000
+
+local clock = nil
+local function now_us()
+  if not clock then
+    local time = redis.call('TIME')
+    clock = time[1] * 1000000 + time[2]
+  end
+  return clock
+end
+
+local function now_ms() return math.floor(now_us() / 1000) end
+
+-- Whether a reply of pcall is an error. Returned as it is, it keeps its code, which a raised one loses on Redis 6.
+local function refused(reply) return type(reply) == 'table' and reply.err ~= nil end
+
+local function text(number) return string.format('%.0f', number) end
+
+-- Notes a grant and returns its fence: the server's time, or one more than the last where that is greater.
+local function next_fence(token, label, expiry)
+  local fence = now_us()
+  local owner = ' ' .. #token .. ' ' .. token .. label
+  local kept = text(expiry + FENCE_KEPT_MS)
+  local last = redis.call('SET', grant, text(fence) .. owner, 'PX', kept, 'GET')
+  last = last and tonumber(string.match(last, '^%d+'))
+  if last and last >= fence then
+    fence = last + 1
+    redis.call('SET', grant, text(fence) .. owner, 'PX', kept)
+  end
+  return fence
+end
+
+local function leave_queue(waiter)
+  redis.call('ZREM', queue, waiter)
+  redis.call('ZREM', seen, waiter)
+end
+
+-- Gives the lock to the waiter at the head if it is alive. ZREM comes first: a script that has written
+-- is not refused a later SET for want of memory, so a hand-off cannot stop half way.
+local function hand_to(waiter)
+  local expiry, length, channel, id, start = string.match(waiter, '^(%d+) (%d+) (%S+) (%d+) ()')
+  redis.call('ZREM', queue, waiter)
+  if not expiry then return nil end
+  local token = string.sub(waiter, start, start + length - 1)
+  if channel == '-' then
+    -- Nobody hears a message: keep the lock for it as long as it counts as alive; its next poll takes it.
+    local alive_until = tonumber(redis.call('ZSCORE', seen, waiter) or 0)
+    redis.call('ZREM', seen, waiter)
+    if alive_until <= now_ms() then return nil end
+    redis.call('SET', lock, token, 'PX', text(alive_until - now_ms()))
+    return token
+  end
+  redis.call('SET', lock, token, 'PX', expiry)
+  local fence = next_fence(token, string.sub(waiter, start + length), tonumber(expiry))
+  local message = table.concat({ id, text(now_us()), text(fence), expiry, length, token .. lock }, ' ')
+  local heard = redis.pcall('PUBLISH', channel, message)
+  if type(heard) == 'number' and heard > 0 then return token end
+  return nil
+end
+
+-- Gives the lock to the first live waiter and returns its token. Returns nil where nobody is left, or where
+-- `me` has come to the head: then the caller decides what becomes of the record.
+local function pass_on(me)
+  while true do
+    local head = redis.call('ZRANGE', queue, 0, 0)[1]
+    if not head or head == me then return nil end
+    local token = hand_to(head)
+    if token then return token end
+  end
+end

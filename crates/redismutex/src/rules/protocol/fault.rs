@@ -1,0 +1,106 @@
+//! Faults: a node gave no vote. Classified by the code that begins an error, never by its text.
+
+use std::fmt;
+
+/// What a fault tells about the request that met it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultKind {
+    /// It never left: no connection could be had.
+    NotSent,
+    /// It may have been executed: the reply is missing.
+    Unknown,
+    /// The server would not execute it now, and may later.
+    Refusing,
+    /// The server will not execute it for this user: a matter of configuration.
+    Denied,
+    /// The key holds something that is not a lock.
+    WrongType,
+    /// The server does not have the script.
+    NoScript,
+    /// The server took the request for nonsense.
+    Nonsense,
+}
+
+impl FaultKind {
+    /// Whether the background should try again what met this, the missing script included.
+    pub(crate) fn is_worth_another_try(self) -> bool {
+        matches!(
+            self,
+            Self::NotSent | Self::Unknown | Self::Refusing | Self::NoScript
+        )
+    }
+}
+
+/// A node gave no vote, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// What it tells about the request.
+    pub kind: FaultKind,
+    /// What the server or the system said.
+    pub message: String,
+}
+
+impl Fault {
+    pub(crate) fn new(kind: FaultKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+        }
+    }
+
+    /// The fault that a server's error reply stands for. `code` is its first word.
+    pub(crate) fn of_server(code: &str, detail: &str) -> Self {
+        let kind = match code {
+            "NOSCRIPT" => FaultKind::NoScript,
+            "WRONGTYPE" => FaultKind::WrongType,
+            "NOPERM" | "NOAUTH" | "WRONGPASS" | "DENIED" => FaultKind::Denied,
+            "OOM" | "MISCONF" | "NOREPLICAS" | "READONLY" | "BUSY" | "LOADING" | "CLUSTERDOWN"
+            | "TRYAGAIN" | "MASTERDOWN" | "MOVED" | "ASK" => FaultKind::Refusing,
+            _ => FaultKind::Nonsense,
+        };
+        let remedy = remedy(code)
+            .map(|remedy| format!(" ({remedy})"))
+            .unwrap_or_default();
+        Self::new(kind, format!("{code} {detail}{remedy}"))
+    }
+
+    /// Whether the same request may meet a better answer later.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(
+            self.kind,
+            FaultKind::NotSent | FaultKind::Unknown | FaultKind::Refusing
+        )
+    }
+
+    /// Whether the request may have been executed all the same.
+    pub(crate) fn may_have_run(&self) -> bool {
+        self.kind == FaultKind::Unknown
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.message.fmt(f)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// What the user can do about it, where the server does not say.
+fn remedy(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "NOPERM" => {
+            "give the user +@scripting, or +set +get with DELIFEQ or DELEX, on the lock's keys and redismutex:*"
+        }
+        "NOAUTH" | "WRONGPASS" => "put the right user and password into the URL",
+        "OOM" => "raise the server's maxmemory: without room it can grant no lock",
+        "MISCONF" => "the server cannot save to disk and refuses writes: mend its persistence",
+        "NOREPLICAS" => "the server has too few replicas for min-replicas-to-write",
+        "READONLY" | "MASTERDOWN" => "this is a replica: connect to the primary",
+        "BUSY" => "a script of another client runs on the server and does not end: SCRIPT KILL",
+        "LOADING" => "the server is still loading its data",
+        "CLUSTERDOWN" => "a part of the cluster is down",
+        "MOVED" | "ASK" => "this is a node of a cluster and another node has the key",
+        _ => return None,
+    })
+}

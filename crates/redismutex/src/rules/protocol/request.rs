@@ -1,0 +1,157 @@
+//! What is asked of a node.
+
+use super::keys::Names;
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a queue that nobody touches is kept: longer than any live waiter goes without asking.
+pub(crate) const QUEUE_KEPT: Duration = Duration::from_secs(120);
+/// How long the last fence outlives its lease. The same number stands in `common.lua`.
+const FENCE_KEPT: Duration = Duration::from_secs(600);
+
+/// A script: its source, in full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Script {
+    Acquire,
+    Extend,
+    Release,
+    Inspect,
+}
+
+impl Script {
+    pub(crate) const ALL: [Self; 4] = [Self::Acquire, Self::Extend, Self::Release, Self::Inspect];
+
+    pub(crate) fn source(self) -> &'static str {
+        match self {
+            Self::Acquire => concat!(include_str!("common.lua"), include_str!("acquire.lua")),
+            Self::Release => concat!(include_str!("common.lua"), include_str!("release.lua")),
+            Self::Extend => include_str!("extend.lua"),
+            Self::Inspect => include_str!("inspect.lua"),
+        }
+    }
+}
+
+/// One request about one lock.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) names: Arc<Names>,
+    pub(crate) ask: Ask,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Ask {
+    Acquire {
+        token: Arc<str>,
+        expiry: Duration,
+        label: Arc<str>,
+        /// The entry in the queue; `None`: do not queue.
+        entry: Option<Arc<[u8]>>,
+        /// How long one who polls counts as alive; zero for one reached by push.
+        window: Duration,
+    },
+    Extend {
+        token: Arc<str>,
+        expiry: Duration,
+    },
+    Release {
+        token: Arc<str>,
+        entry: Option<Arc<[u8]>>,
+    },
+    Inspect {
+        most: usize,
+    },
+}
+
+impl Request {
+    pub(crate) fn script(&self) -> Script {
+        match self.ask {
+            Ask::Acquire { .. } => Script::Acquire,
+            Ask::Extend { .. } => Script::Extend,
+            Ask::Release { .. } => Script::Release,
+            Ask::Inspect { .. } => Script::Inspect,
+        }
+    }
+
+    /// KEYS of the script.
+    pub(crate) fn keys(&self) -> Vec<&[u8]> {
+        let Names {
+            lock,
+            queue,
+            seen,
+            grant,
+        } = &*self.names;
+        match self.ask {
+            Ask::Extend { .. } => vec![lock.as_bytes(), grant],
+            _ => vec![lock.as_bytes(), queue, seen, grant],
+        }
+    }
+
+    /// ARGV of the script.
+    pub(crate) fn args(&self) -> Vec<Cow<'_, [u8]>> {
+        match &self.ask {
+            Ask::Acquire {
+                token,
+                expiry,
+                label,
+                entry,
+                window,
+            } => vec![
+                token.as_bytes().into(),
+                millis(*expiry),
+                label.as_bytes().into(),
+                entry.as_deref().unwrap_or_default().into(),
+                millis(*window),
+                millis(QUEUE_KEPT),
+            ],
+            Ask::Extend { token, expiry } => {
+                vec![
+                    token.as_bytes().into(),
+                    millis(*expiry),
+                    millis(*expiry + FENCE_KEPT),
+                ]
+            }
+            Ask::Release { token, entry } => {
+                vec![
+                    token.as_bytes().into(),
+                    entry.as_deref().unwrap_or_default().into(),
+                ]
+            }
+            Ask::Inspect { most } => vec![most.to_string().into_bytes().into()],
+        }
+    }
+}
+
+/// Whole milliseconds as the wire wants them, rounded up: a lease is never shorter than was asked for.
+fn millis(duration: Duration) -> Cow<'static, [u8]> {
+    duration
+        .as_micros()
+        .div_ceil(1000)
+        .to_string()
+        .into_bytes()
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fence_is_kept_as_long_after_an_extension_as_after_a_grant() {
+        let line = format!("FENCE_KEPT_MS = {}", FENCE_KEPT.as_millis());
+        assert!(Script::Acquire.source().contains(&line));
+    }
+
+    #[test]
+    fn every_script_says_its_keys_arguments_and_returns() {
+        for script in Script::ALL {
+            let source = script.source();
+            assert!(
+                ["KEYS", "ARGV[1]", "-- returns"]
+                    .iter()
+                    .all(|word| source.contains(word)),
+                "{script:?}"
+            );
+        }
+    }
+}

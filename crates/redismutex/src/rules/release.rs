@@ -1,0 +1,135 @@
+//! How a release goes: once, or again until the answer is known or does not matter any more.
+
+use super::Moment;
+use super::protocol::{Fault, FaultKind, OwnerReply};
+use std::time::Duration;
+
+/// How long a caller is kept waiting; after that the background goes on.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// The pause between attempts.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// How a release ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Released {
+    /// It was ours to the end.
+    Released,
+    /// It was not ours any more.
+    Lost,
+    /// Nobody knows yet: the background goes on until the lease has surely ended.
+    Unknown(Fault),
+    /// The server does not let this user release.
+    Denied(Fault),
+}
+
+/// What to do after an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    Done(Released),
+    AgainAt(Moment),
+}
+
+/// One release.
+#[derive(Debug)]
+pub(crate) struct Release {
+    deadline: Moment,
+    give_up: Moment,
+    may_have_run: bool,
+}
+
+impl Release {
+    /// `deadline` is the end of the lease.
+    pub(crate) fn new(now: Moment, deadline: Moment) -> Self {
+        Self {
+            deadline,
+            give_up: now + PATIENCE,
+            may_have_run: false,
+        }
+    }
+
+    /// Until when an answer is waited for.
+    pub(crate) fn give_up(&self) -> Moment {
+        self.give_up
+    }
+
+    /// Whether an attempt of unknown outcome came before.
+    pub(crate) fn may_have_run(&self) -> bool {
+        self.may_have_run
+    }
+
+    pub(crate) fn answered(&mut self, now: Moment, answer: Result<OwnerReply, Fault>) -> Next {
+        match answer {
+            Ok(OwnerReply::Done) => Next::Done(Released::Released),
+            // Within the lease nobody but our own earlier attempt can have taken it away.
+            Ok(OwnerReply::NotOurs) if self.may_have_run && now < self.deadline => {
+                Next::Done(Released::Released)
+            }
+            Ok(OwnerReply::NotOurs) => Next::Done(Released::Lost),
+            Err(fault) if fault.kind == FaultKind::WrongType => Next::Done(Released::Lost),
+            Err(fault) if !fault.may_pass() => Next::Done(Released::Denied(fault)),
+            Err(fault) => {
+                self.may_have_run |= fault.may_have_run();
+                let again = now + PAUSE;
+                if again < self.give_up {
+                    Next::AgainAt(again)
+                } else {
+                    Next::Done(Released::Unknown(fault))
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Moment = Moment(1_000_000_000);
+
+    fn release() -> Release {
+        Release::new(NOW, NOW + Duration::from_secs(7))
+    }
+
+    fn reset() -> Fault {
+        Fault::new(FaultKind::Unknown, "connection reset")
+    }
+
+    #[test]
+    fn a_retried_release_whose_reply_was_lost_is_a_release() {
+        let mut release = release();
+        assert!(matches!(
+            release.answered(NOW, Err(reset())),
+            Next::AgainAt(_)
+        ));
+        assert_eq!(
+            release.answered(NOW, Ok(OwnerReply::NotOurs)),
+            Next::Done(Released::Released)
+        );
+    }
+
+    #[test]
+    fn a_release_of_what_is_not_ours_is_a_loss() {
+        assert_eq!(
+            release().answered(NOW, Ok(OwnerReply::NotOurs)),
+            Next::Done(Released::Lost)
+        );
+    }
+
+    #[test]
+    fn after_the_lease_a_missing_key_is_a_loss_whatever_was_tried() {
+        let mut release = release();
+        release.answered(NOW, Err(reset()));
+        let late = NOW + Duration::from_secs(8);
+        assert_eq!(
+            release.answered(late, Ok(OwnerReply::NotOurs)),
+            Next::Done(Released::Lost)
+        );
+    }
+
+    #[test]
+    fn a_server_that_stays_away_leaves_it_to_the_background() {
+        let mut release = release();
+        let next = release.answered(NOW + PATIENCE, Err(reset()));
+        assert_eq!(next, Next::Done(Released::Unknown(reset())));
+    }
+}
