@@ -133,8 +133,7 @@ impl RedisMutex {
     }
 
     fn run<T>(&self, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        self.run_unless(None, future)
-            .unwrap_or_else(|| Err(Error::config("it was interrupted")))
+        self.run_unless(None, future).unwrap_or_else(|| Err(Error::config("it was interrupted")))
     }
 
     pub(crate) fn run_unless<T>(
@@ -185,11 +184,7 @@ impl Guard {
     /// As [`crate::Guard::extend`].
     pub fn extend(&mut self, expiry: Duration) -> Result<(), Error> {
         let core = self.0.claim.core().clone();
-        finished(block_on(
-            &core.node,
-            None,
-            face::prolong(&mut self.0, expiry),
-        ))
+        finished(block_on(&core.node, None, face::prolong(&mut self.0, expiry)))
     }
 
     /// Gives the lock back; the next waiter has it when this returns.

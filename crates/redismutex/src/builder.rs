@@ -24,13 +24,7 @@ pub(crate) struct Plan {
 impl Plan {
     pub(crate) fn new(url: String) -> Self {
         let settings = Settings::default();
-        Self {
-            urls: vec![url],
-            settings,
-            roots: None,
-            client: None,
-            credentials: None,
-        }
+        Self { urls: vec![url], settings, roots: None, client: None, credentials: None }
     }
 
     pub(crate) fn build(self, reader: Reader) -> Result<Face, Error> {
@@ -48,10 +42,7 @@ impl Plan {
         let core = Core::new(address, reader).map_err(|error| {
             Error::of_fault(None, Fault::new(FaultKind::NotSent, error.to_string()))
         })?;
-        Ok(Face {
-            core,
-            settings: Arc::new(self.settings),
-        })
+        Ok(Face { core, settings: Arc::new(self.settings) })
     }
 }
 

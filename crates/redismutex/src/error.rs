@@ -57,9 +57,7 @@ pub enum Error {
 pub struct Cause(#[from] Fault);
 
 fn prefix(key: &Option<Key>) -> String {
-    key.as_ref()
-        .map(|key| format!("{key:?}: "))
-        .unwrap_or_default()
+    key.as_ref().map(|key| format!("{key:?}: ")).unwrap_or_default()
 }
 
 impl Error {
@@ -72,10 +70,7 @@ impl Error {
     }
 
     pub(crate) fn config(message: impl Into<String>) -> Self {
-        Self::Config {
-            key: None,
-            message: message.into(),
-        }
+        Self::Config { key: None, message: message.into() }
     }
 
     pub(crate) fn lost(key: &Key) -> Self {
@@ -92,23 +87,18 @@ impl Error {
                     "the key holds something that is not a lock: choose another key, or delete it"
                         .into(),
             },
-            FaultKind::Denied | FaultKind::Nonsense | FaultKind::NoScript => Self::Config {
-                key,
-                message: fault.to_string(),
-            },
-            FaultKind::NotSent | FaultKind::Unknown | FaultKind::Refusing => Self::Unavailable {
-                key,
-                source: Cause(fault),
-            },
+            FaultKind::Denied | FaultKind::Nonsense | FaultKind::NoScript => {
+                Self::Config { key, message: fault.to_string() }
+            }
+            FaultKind::NotSent | FaultKind::Unknown | FaultKind::Refusing => {
+                Self::Unavailable { key, source: Cause(fault) }
+            }
         }
     }
 
     pub(crate) fn of_acquire(key: &Key, failure: NotAcquired) -> Self {
         match failure {
-            NotAcquired::Busy { waited } => Self::BlockTimeExceeded {
-                key: key.clone(),
-                waited,
-            },
+            NotAcquired::Busy { waited } => Self::BlockTimeExceeded { key: key.clone(), waited },
             NotAcquired::Unavailable(fault) | NotAcquired::Hopeless(fault) => {
                 Self::of_fault(Some(key), fault)
             }
@@ -122,10 +112,8 @@ impl Error {
                 "this RedisMutex was made before a fork and this is the child: connect again here",
             ),
             Unusable::NoThread(error) => {
-                let fault = Fault::new(
-                    FaultKind::NotSent,
-                    format!("the system gives no thread: {error}"),
-                );
+                let fault =
+                    Fault::new(FaultKind::NotSent, format!("the system gives no thread: {error}"));
                 Self::of_fault(None, fault)
             }
         }

@@ -33,11 +33,7 @@ impl Face {
 
     /// Opens the connection now, so that what is wrong with it is known now.
     pub(crate) async fn connected(self) -> Result<Self, Error> {
-        self.core
-            .node
-            .link()
-            .await
-            .map_err(|fault| Error::of_fault(None, fault))?;
+        self.core.node.link().await.map_err(|fault| Error::of_fault(None, fault))?;
         Ok(self)
     }
 
@@ -57,9 +53,7 @@ impl Face {
         key: &[u8],
         token: Option<&str>,
     ) -> Result<Option<Held>, Error> {
-        let once = self
-            .clone()
-            .changed(|settings| settings.block_time = Duration::ZERO);
+        let once = self.clone().changed(|settings| settings.block_time = Duration::ZERO);
         once.settings.check(false).map_err(Error::config)?;
         match once.acquire(key, token).await {
             Ok(held) => Ok(Some(held)),
@@ -70,17 +64,9 @@ impl Face {
 
     pub(crate) async fn inspect(&self, key: &[u8]) -> Result<Inspection, Error> {
         let names = names(key)?;
-        let request = Request {
-            names,
-            ask: Ask::Inspect { most: LISTED },
-        };
-        let reply = self
-            .ask(&request)
-            .await
-            .and_then(|item| Reply::parse(&item));
-        reply
-            .map(Inspection::of)
-            .map_err(|fault| Error::of_fault(Some(&request.names.lock), fault))
+        let request = Request { names, ask: Ask::Inspect { most: LISTED } };
+        let reply = self.ask(&request).await.and_then(|item| Reply::parse(&item));
+        reply.map(Inspection::of).map_err(|fault| Error::of_fault(Some(&request.names.lock), fault))
     }
 
     /// Releases whoever holds it; the next waiter gets it. Tells whether anybody held it.
@@ -88,15 +74,9 @@ impl Face {
         let names = names(key)?;
         let fault = |fault| Error::of_fault(Some(&names.lock), fault);
         loop {
-            let look = Request {
-                names: names.clone(),
-                ask: Ask::Inspect { most: 0 },
-            };
-            let reply = self
-                .ask(&look)
-                .await
-                .and_then(|item| Reply::parse(&item))
-                .map_err(fault)?;
+            let look = Request { names: names.clone(), ask: Ask::Inspect { most: 0 } };
+            let reply =
+                self.ask(&look).await.and_then(|item| Reply::parse(&item)).map_err(fault)?;
             let Some(token) = reply.token else {
                 return Ok(false);
             };
@@ -105,18 +85,9 @@ impl Face {
                     "the key holds bytes that are no text, hence no lock: delete it with DEL",
                 )
             })?;
-            let ask = Ask::Release {
-                token: token.into(),
-                entry: None,
-            };
-            let release = Request {
-                names: names.clone(),
-                ask,
-            };
-            let answer = self
-                .ask(&release)
-                .await
-                .and_then(|item| OwnerReply::parse(&item));
+            let ask = Ask::Release { token: token.into(), entry: None };
+            let release = Request { names: names.clone(), ask };
+            let answer = self.ask(&release).await.and_then(|item| OwnerReply::parse(&item));
             if answer.map_err(fault)? == OwnerReply::Done {
                 return Ok(true);
             }
@@ -126,22 +97,15 @@ impl Face {
     async fn ask(&self, request: &Request) -> Result<crate::rules::protocol::Item, Fault> {
         let core = &self.core;
         for last in [false, true] {
-            let answered = core
-                .alarms
-                .within(clock::now() + PATIENCE, core.node.ask(request))
-                .await;
+            let answered =
+                core.alarms.within(clock::now() + PATIENCE, core.node.ask(request)).await;
             match answered {
-                Some(Answered {
-                    answer: Err(fault), ..
-                }) if fault.may_pass() && !last => {}
+                Some(Answered { answer: Err(fault), .. }) if fault.may_pass() && !last => {}
                 Some(Answered { answer, .. }) => return answer,
                 None => core.node.suspect(PATIENCE),
             }
         }
-        Err(Fault::new(
-            FaultKind::Unknown,
-            format!("no answer from {}", core.node.address()),
-        ))
+        Err(Fault::new(FaultKind::Unknown, format!("no answer from {}", core.node.address())))
     }
 }
 
@@ -151,10 +115,7 @@ pub(crate) async fn give_back(held: Held) -> Result<(), Error> {
 }
 
 pub(crate) async fn prolong(held: &mut Held, expiry: Duration) -> Result<(), Error> {
-    let settings = Settings {
-        expiry,
-        ..Settings::default()
-    };
+    let settings = Settings { expiry, ..Settings::default() };
     settings.check(false).map_err(Error::config)?;
     let key = held.claim.names().lock.clone();
     Error::of_extend(&key, extend(held, expiry).await)
@@ -168,12 +129,7 @@ pub(crate) fn leak(held: Held) {
 }
 
 fn names(key: &[u8]) -> Result<Arc<Names>, Error> {
-    Names::of(key)
-        .map(Arc::new)
-        .map_err(|message| Error::Config {
-            key: shown(key),
-            message,
-        })
+    Names::of(key).map(Arc::new).map_err(|message| Error::Config { key: shown(key), message })
 }
 
 /// The key, where it is short enough to be shown.
@@ -185,10 +141,7 @@ fn new_token() -> Result<Arc<str>, Error> {
     owner_token().map_err(|error| {
         Error::of_fault(
             None,
-            Fault::new(
-                FaultKind::NotSent,
-                format!("the system gives no random bytes: {error}"),
-            ),
+            Fault::new(FaultKind::NotSent, format!("the system gives no random bytes: {error}")),
         )
     })
 }

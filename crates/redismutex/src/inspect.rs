@@ -48,14 +48,7 @@ pub struct Inspection {
 
 impl Inspection {
     pub(crate) fn of(reply: Reply) -> Self {
-        let Reply {
-            server_us,
-            token,
-            left,
-            grant,
-            waiting,
-            waiters,
-        } = reply;
+        let Reply { server_us, token, left, grant, waiting, waiters } = reply;
         let holder = token.map(|token| Holder {
             value: String::from_utf8_lossy(&token).into_owned(),
             remaining: left,
@@ -68,12 +61,7 @@ impl Inspection {
             label: some(waiter.label),
             since: at(ticket),
         });
-        Self {
-            holder,
-            waiting,
-            waiters: waiters.collect(),
-            server_time: at(server_us),
-        }
+        Self { holder, waiting, waiters: waiters.collect(), server_time: at(server_us) }
     }
 }
 

@@ -38,10 +38,7 @@ macro_rules! mutex_settings {
         /// This mutex with another longest time to hold, or with none. No I/O.
         #[must_use]
         pub fn with_max_hold(self, max_hold: impl Into<Option<Duration>>) -> Self {
-            Self(
-                self.0
-                    .changed(|settings| settings.max_hold = max_hold.into()),
-            )
+            Self(self.0.changed(|settings| settings.max_hold = max_hold.into()))
         }
 
         /// This mutex with another label. No I/O.

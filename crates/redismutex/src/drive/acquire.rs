@@ -39,11 +39,7 @@ impl Held {
         claim.granted();
         let hold_until = settings.max_hold.map(|longest| now + longest);
         let lease = Arc::new(Lease::new(granted.deadline, settings.expiry, hold_until));
-        Self {
-            watch: Watch::begin(lease, &claim, settings.renew),
-            claim,
-            fence: granted.fence,
-        }
+        Self { watch: Watch::begin(lease, &claim, settings.renew), claim, fence: granted.fence }
     }
 
     pub(crate) fn lease(&self) -> &Arc<Lease> {
@@ -74,12 +70,7 @@ impl Watch {
             let due = renewal::first_due(lease.deadline(), lease.expiry());
             core.watchdog.renew(Renewed::new(&lease, claim), due)
         });
-        Self {
-            lease,
-            core,
-            watched,
-            renewed,
-        }
+        Self { lease, core, watched, renewed }
     }
 
     fn stop(&mut self) {
@@ -125,11 +116,7 @@ pub(crate) async fn acquire(
     };
     let channel = core.node.standing_channel();
     let mut acquisition = Acquisition::new(asker, settings, started, channel);
-    let mut waiting = Waiting {
-        core: &core,
-        id,
-        registered: None,
-    };
+    let mut waiting = Waiting { core: &core, id, registered: None };
     let mut claim = Claim::new(core.clone(), names, token);
     loop {
         match acquisition.step(clock::now()) {
@@ -146,19 +133,17 @@ pub(crate) async fn acquire(
                 }
                 acquisition.answered(sent, clock::now(), answer);
             }
-            Step::Subscribe => match core
-                .alarms
-                .within(clock::now() + PATIENCE, core.node.subscribe())
-                .await
-            {
-                Some(Ok(subscription)) => acquisition.subscribed(clock::now(), subscription),
-                outcome => {
-                    let silent = || Fault::new(FaultKind::Unknown, "no answer to SUBSCRIBE");
-                    let fault = outcome.and_then(Result::err).unwrap_or_else(silent);
-                    core.node.suspect(PATIENCE);
-                    acquisition.answered(clock::now(), clock::now(), Err(fault));
+            Step::Subscribe => {
+                match core.alarms.within(clock::now() + PATIENCE, core.node.subscribe()).await {
+                    Some(Ok(subscription)) => acquisition.subscribed(clock::now(), subscription),
+                    outcome => {
+                        let silent = || Fault::new(FaultKind::Unknown, "no answer to SUBSCRIBE");
+                        let fault = outcome.and_then(Result::err).unwrap_or_else(silent);
+                        core.node.suspect(PATIENCE);
+                        acquisition.answered(clock::now(), clock::now(), Err(fault));
+                    }
                 }
-            },
+            }
             Step::Wait(until) => match waiting.mail(until).await {
                 Some(Mail::Push(received, push)) => {
                     acquisition.pushed(received, clock::now(), &push)
@@ -179,9 +164,7 @@ pub(crate) async fn acquire(
             Step::Failed(failure) => {
                 telemetry::not_acquired(claim.names(), &failure);
                 return Err(match failure {
-                    Failure::Busy => NotAcquired::Busy {
-                        waited: started.until(clock::now()),
-                    },
+                    Failure::Busy => NotAcquired::Busy { waited: started.until(clock::now()) },
                     Failure::Unavailable(fault) => NotAcquired::Unavailable(fault),
                     Failure::Hopeless(fault) => NotAcquired::Hopeless(fault),
                 });
@@ -203,10 +186,7 @@ pub(super) async fn ask(core: &Core, request: &Request, until: Moment) -> Answer
                 FaultKind::Unknown,
                 format!("no answer from {} in time", core.node.address()),
             );
-            Answered {
-                sent: started,
-                answer: Err(fault),
-            }
+            Answered { sent: started, answer: Err(fault) }
         }
     }
 }
@@ -227,10 +207,7 @@ impl Waiting<'_> {
     async fn mail(&self, until: Moment) -> Option<Mail> {
         match &self.registered {
             Some(registered) => {
-                self.core
-                    .alarms
-                    .within(until, poll_fn(|cx| registered.mailbox.poll(cx)))
-                    .await
+                self.core.alarms.within(until, poll_fn(|cx| registered.mailbox.poll(cx))).await
             }
             None => {
                 self.core.alarms.sleep_until(until).await;

@@ -23,20 +23,9 @@ pub(crate) struct Due {
 
 impl Due {
     pub(crate) fn request(&self) -> Request {
-        let Self {
-            names,
-            token,
-            entry,
-            ..
-        } = self;
-        let ask = Ask::Release {
-            token: token.clone(),
-            entry: entry.clone(),
-        };
-        Request {
-            names: names.clone(),
-            ask,
-        }
+        let Self { names, token, entry, .. } = self;
+        let ask = Ask::Release { token: token.clone(), entry: entry.clone() };
+        Request { names: names.clone(), ask }
     }
 }
 
@@ -53,18 +42,8 @@ const PAST_LEASE: Duration = Duration::from_millis(500);
 
 impl Claim {
     pub(crate) fn new(core: Arc<Core>, names: Arc<Names>, token: Arc<str>) -> Self {
-        let due = Due {
-            names,
-            token,
-            entry: None,
-            until: Moment(0),
-            again: false,
-        };
-        Self {
-            core,
-            due,
-            sent: None,
-        }
+        let due = Due { names, token, entry: None, until: Moment(0), again: false };
+        Self { core, due, sent: None }
     }
 
     pub(crate) fn core(&self) -> &Arc<Core> {

@@ -40,24 +40,15 @@ impl Core {
         let me: Arc<OnceLock<Weak<Self>>> = Arc::default();
         let unclaimed = pass_on(me.clone());
         let led = matches!(reader, Reader::Led);
-        let node = Node::new(
-            address.clone(),
-            channel.clone(),
-            hub.clone(),
-            unclaimed.clone(),
-            reader,
-        );
+        let node =
+            Node::new(address.clone(), channel.clone(), hub.clone(), unclaimed.clone(), reader);
         let watched = if led {
             node.clone()
         } else {
             // A connection of its own, which an executor that is stuck cannot keep from being read.
             Node::new(address, channel, Arc::default(), unclaimed, Reader::Led)
         };
-        let alarms = if led {
-            Alarms::Own
-        } else {
-            Alarms::Timer(timer.clone())
-        };
+        let alarms = if led { Alarms::Own } else { Alarms::Timer(timer.clone()) };
         let core = Arc::new(Self {
             node,
             watchdog: Watchdog::new(watched),
@@ -156,10 +147,7 @@ pub(crate) fn random() -> io::Result<[u8; 16]> {
 }
 
 fn hex(bytes: [u8; 16]) -> String {
-    bytes[..8]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    bytes[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A new owner token: a random UUID, as the seed writes it.

@@ -83,11 +83,7 @@ impl Lease {
     }
 
     pub(crate) fn remaining(&self) -> Duration {
-        if self.is_valid() {
-            clock::now().until(self.deadline())
-        } else {
-            Duration::ZERO
-        }
+        if self.is_valid() { clock::now().until(self.deadline()) } else { Duration::ZERO }
     }
 
     /// A reply proves that it lasts until `deadline`. Past its old deadline it is lost already, whatever a
@@ -101,9 +97,7 @@ impl Lease {
             drop(listeners);
             return self.lose();
         }
-        let deadline = self
-            .hold_until
-            .map_or(deadline, |until| deadline.min(until));
+        let deadline = self.hold_until.map_or(deadline, |until| deadline.min(until));
         self.deadline.store(deadline.0, Ordering::Release);
     }
 
@@ -124,10 +118,7 @@ impl Lease {
     pub(crate) fn lose(&self) {
         let listeners = {
             let mut listeners = lock(&self.listeners);
-            if self
-                .phase
-                .compare_exchange(HELD, LOST, Ordering::AcqRel, Ordering::Acquire)
-                .is_err()
+            if self.phase.compare_exchange(HELD, LOST, Ordering::AcqRel, Ordering::Acquire).is_err()
             {
                 return;
             }
@@ -139,9 +130,7 @@ impl Lease {
     /// The guard is done with it: neither renewed nor reported lost from now on. Tells whether it was held.
     pub(crate) fn end(&self) -> bool {
         let _listeners = lock(&self.listeners);
-        self.phase
-            .compare_exchange(HELD, ENDED, Ordering::AcqRel, Ordering::Acquire)
-            .is_ok()
+        self.phase.compare_exchange(HELD, ENDED, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
     /// Ready once it is lost.
@@ -181,11 +170,7 @@ mod tests {
 
     #[test]
     fn what_was_released_is_not_reported_lost() {
-        let lease = Lease::new(
-            clock::now() + Duration::from_secs(9),
-            Duration::from_secs(9),
-            None,
-        );
+        let lease = Lease::new(clock::now() + Duration::from_secs(9), Duration::from_secs(9), None);
         assert!(lease.end());
         lease.lose();
         assert!(!lease.is_lost() && !lease.is_valid());

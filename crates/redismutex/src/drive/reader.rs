@@ -15,11 +15,9 @@ pub(crate) fn driver() -> Driver {
 
 fn in_thread(link: &Arc<Link>) {
     let reading = link.clone();
-    let spawned = std::thread::Builder::new()
-        .name("redismutex-reader".into())
-        .spawn(move || {
-            thread::read(&reading);
-        });
+    let spawned = std::thread::Builder::new().name("redismutex-reader".into()).spawn(move || {
+        thread::read(&reading);
+    });
     if let Err(error) = spawned {
         link.fail(&format!("no thread to read it: {error}"));
     }
@@ -33,14 +31,8 @@ mod thread {
     use std::task::{Context, Wake, Waker};
 
     /// How long a write that did not go at once may wait for the next look.
-    const LOOK: Timespec = Timespec {
-        tv_sec: 0,
-        tv_nsec: 5_000_000,
-    };
-    const LONG: Timespec = Timespec {
-        tv_sec: 1,
-        tv_nsec: 0,
-    };
+    const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 5_000_000 };
+    const LONG: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
     #[derive(Default)]
     struct Noted(AtomicBool);
@@ -55,11 +47,7 @@ mod thread {
         let waker = Waker::from(Arc::new(Noted::default()));
         while !link.is_dead() && Arc::strong_count(link) > 1 {
             let left = link.flush(&mut Context::from_waker(&waker));
-            let events = if left {
-                PollFlags::IN | PollFlags::OUT
-            } else {
-                PollFlags::IN
-            };
+            let events = if left { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
             let _ = poll(
                 &mut [PollFd::from_borrowed_fd(link.socket(), events)],
                 Some(if left { &LOOK } else { &LONG }),
@@ -140,18 +128,10 @@ mod reactor {
                 && on_socket!(socket, socket => socket.poll_write_ready(cx)).is_ready()
             {
                 let _ = self.try_io(Interest::WRITABLE, || {
-                    if link.flush(cx) {
-                        Err(ErrorKind::WouldBlock.into())
-                    } else {
-                        Ok(())
-                    }
+                    if link.flush(cx) { Err(ErrorKind::WouldBlock.into()) } else { Ok(()) }
                 });
             }
-            if link.is_dead() {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
-            }
+            if link.is_dead() { Poll::Ready(()) } else { Poll::Pending }
         }
 
         fn try_io(

@@ -13,9 +13,7 @@ use std::time::Duration;
 /// Releases. Dropped at any point, it goes on in the background.
 pub(crate) async fn release(held: Held) -> Released {
     let lease = held.lease().clone();
-    let Held {
-        watch, mut claim, ..
-    } = held;
+    let Held { watch, mut claim, .. } = held;
     drop(watch);
     if !lease.is_of_this_process() {
         claim.leak();
@@ -62,14 +60,8 @@ pub(crate) async fn extend(held: &mut Held, expiry: Duration) -> Extended {
         let Some(wanted) = renewal::wanted(expiry, lease.hold_until(), now) else {
             return Extended::Lost;
         };
-        let ask_for = Ask::Extend {
-            token: held.claim.token().clone(),
-            expiry: wanted,
-        };
-        let request = Request {
-            names: held.claim.names().clone(),
-            ask: ask_for,
-        };
+        let ask_for = Ask::Extend { token: held.claim.token().clone(), expiry: wanted };
+        let request = Request { names: held.claim.names().clone(), ask: ask_for };
         held.claim.sending(None, expiry);
         // A shorter lease counts from now on, whether or not the answer comes.
         if lease.shorten(crate::rules::lease::deadline(now, wanted)) {
@@ -82,11 +74,7 @@ pub(crate) async fn extend(held: &mut Held, expiry: Duration) -> Extended {
                 lease.set_expiry(expiry);
                 lease.prolong(deadline);
                 held.reschedule();
-                return if lease.is_valid() {
-                    Extended::Done
-                } else {
-                    Extended::Lost
-                };
+                return if lease.is_valid() { Extended::Done } else { Extended::Lost };
             }
             (Renewal::Lost, _) => {
                 lease.lose();

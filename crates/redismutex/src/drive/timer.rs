@@ -196,10 +196,7 @@ impl Alarms {
             match self {
                 Self::Own => NEXT_POLL.set(NEXT_POLL.get().min(until)),
                 Self::Timer(timer) => {
-                    if wish
-                        .as_ref()
-                        .is_none_or(|(waker, _)| !waker.will_wake(cx.waker()))
-                    {
+                    if wish.as_ref().is_none_or(|(waker, _)| !waker.will_wake(cx.waker())) {
                         let entry = timer.wake_at(until, cx.waker().clone());
                         wish = Some((cx.waker().clone(), Wish { timer, entry }));
                     }

@@ -33,11 +33,7 @@ pub(crate) struct Renewed {
 
 impl Renewed {
     pub(crate) fn new(lease: &Arc<Lease>, claim: &Claim) -> Self {
-        Self {
-            lease: lease.clone(),
-            names: claim.names().clone(),
-            token: claim.token().clone(),
-        }
+        Self { lease: lease.clone(), names: claim.names().clone(), token: claim.token().clone() }
     }
 }
 
@@ -79,11 +75,7 @@ const BATCH: usize = 1000;
 impl Watchdog {
     /// `node` has to be one whose connection is read by those who wait.
     pub(crate) fn new(node: Arc<Node>) -> Arc<Self> {
-        Arc::new(Self {
-            node,
-            state: Mutex::default(),
-            settled: Condvar::new(),
-        })
+        Arc::new(Self { node, state: Mutex::default(), settled: Condvar::new() })
     }
 
     /// Starts the thread where it does not run yet.
@@ -165,9 +157,7 @@ impl Watchdog {
         state.stopped = true;
         self.nudge(&mut state, Moment(0));
         if state.owed > 0 {
-            let _ = self
-                .settled
-                .wait_timeout_while(state, patience, |state| state.owed > 0);
+            let _ = self.settled.wait_timeout_while(state, patience, |state| state.owed > 0);
         }
     }
 
@@ -203,10 +193,7 @@ impl Watchdog {
             if !jobs.is_empty() {
                 return Some(jobs);
             }
-            let until = state
-                .jobs
-                .first_key_value()
-                .map_or(Moment::NEVER, |(&(due, _), _)| due);
+            let until = state.jobs.first_key_value().map_or(Moment::NEVER, |(&(due, _), _)| due);
             state.sleeps_until = Some(until);
             drop(state);
             std::thread::park_timeout(now.until(until));
@@ -222,18 +209,11 @@ impl Watchdog {
                 None => self.done(number, &job),
             }
         }
-        let patience = asked
-            .iter()
-            .map(|(_, job, _)| job.patience())
-            .min()
-            .unwrap_or(UNREAD);
+        let patience = asked.iter().map(|(_, job, _)| job.patience()).min().unwrap_or(UNREAD);
         for batch in asked.chunks(BATCH) {
             let sent = clock::now();
             let answers = self.ask(batch, sent + patience);
-            if answers
-                .iter()
-                .any(|answer| answer.as_ref().is_err_and(Fault::may_have_run))
-            {
+            if answers.iter().any(|answer| answer.as_ref().is_err_and(Fault::may_have_run)) {
                 self.node.suspect(patience * 2);
             }
             for ((number, job, _), answer) in batch.iter().zip(answers) {
@@ -245,29 +225,15 @@ impl Watchdog {
     fn request(&self, job: &Job) -> Option<Request> {
         match job {
             Job::GiveBack(due) => Some(due.request()),
-            Job::Renew(Renewed {
-                lease,
-                names,
-                token,
-            }) => {
+            Job::Renew(Renewed { lease, names, token }) => {
                 let now = clock::now();
                 let expiry = renewal::wanted(lease.expiry(), lease.hold_until(), now)?;
-                let ask = Ask::Extend {
-                    token: token.clone(),
-                    expiry,
-                };
-                lease.is_held().then(|| Request {
-                    names: names.clone(),
-                    ask,
-                })
+                let ask = Ask::Extend { token: token.clone(), expiry };
+                lease.is_held().then(|| Request { names: names.clone(), ask })
             }
             Job::Drain => {
                 lock(&self.state).draining = false;
-                if self
-                    .node
-                    .current()
-                    .is_some_and(|link| link.silent_since().is_some())
-                {
+                if self.node.current().is_some_and(|link| link.silent_since().is_some()) {
                     let until = clock::now() + Duration::from_secs(1);
                     let ping = self.node.command(&[b"PING"]);
                     block_on(&self.node, None, Alarms::Own.within(until, ping));
@@ -289,18 +255,11 @@ impl Watchdog {
             let mut answers = Vec::with_capacity(batch.len());
             if self.node.has_scripts() {
                 for reply in Node::ask_all(&link, batch.iter().map(|(_, _, request)| request)) {
-                    answers.push(
-                        Alarms::Own
-                            .within(until, reply)
-                            .await
-                            .unwrap_or_else(silence),
-                    );
+                    answers.push(Alarms::Own.within(until, reply).await.unwrap_or_else(silence));
                 }
             }
             for (index, (_, _, request)) in batch.iter().enumerate() {
-                let known = answers
-                    .get(index)
-                    .is_some_and(|answer| !lacks_script(answer));
+                let known = answers.get(index).is_some_and(|answer| !lacks_script(answer));
                 if !known {
                     let answered = Alarms::Own.within(until, self.node.ask(request)).await;
                     let answer = answered.map_or_else(silence, |answered| answered.answer);
@@ -352,11 +311,7 @@ impl Watchdog {
             Renewal::Until(deadline) => {
                 lease.prolong(deadline);
                 telemetry::renewed(names);
-                self.again(
-                    number,
-                    Job::Renew(renewed.clone()),
-                    renewal::due(sent, expiry),
-                );
+                self.again(number, Job::Renew(renewed.clone()), renewal::due(sent, expiry));
             }
             Renewal::Lost if lease.is_held() => {
                 telemetry::lost(names);
@@ -423,7 +378,5 @@ fn take_due(state: &mut State, now: Moment) -> Vec<(u64, Job)> {
 }
 
 fn lacks_script(answer: &Answer) -> bool {
-    answer
-        .as_ref()
-        .is_err_and(|fault| fault.kind == FaultKind::NoScript)
+    answer.as_ref().is_err_and(|fault| fault.kind == FaultKind::NoScript)
 }

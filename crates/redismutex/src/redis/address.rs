@@ -32,11 +32,7 @@ pub(crate) struct Address {
 
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Place {
-    Tcp {
-        host: String,
-        port: u16,
-        encrypted: bool,
-    },
+    Tcp { host: String, port: u16, encrypted: bool },
     Unix(std::path::PathBuf),
 }
 
@@ -52,37 +48,22 @@ impl Address {
         }
         #[cfg(not(feature = "tls-rustls"))]
         if url.starts_with("rediss:") || url.starts_with("valkeys:") {
-            return Err(format!(
-                "{shown:?} asks for encryption: turn on the feature tls-rustls"
-            ));
+            return Err(format!("{shown:?} asks for encryption: turn on the feature tls-rustls"));
         }
         let info = redis::IntoConnectionInfo::into_connection_info(url)
             .map_err(|error| format!("{shown:?} is not the URL of a server: {error}"))?;
         let mut tls = TlsSettings::default();
         let place = match info.addr() {
-            redis::ConnectionAddr::Tcp(host, port) => Place::Tcp {
-                host: host.clone(),
-                port: *port,
-                encrypted: false,
-            },
-            redis::ConnectionAddr::TcpTls {
-                host,
-                port,
-                insecure,
-                ..
-            } => {
+            redis::ConnectionAddr::Tcp(host, port) => {
+                Place::Tcp { host: host.clone(), port: *port, encrypted: false }
+            }
+            redis::ConnectionAddr::TcpTls { host, port, insecure, .. } => {
                 tls.insecure = *insecure;
-                Place::Tcp {
-                    host: host.clone(),
-                    port: *port,
-                    encrypted: true,
-                }
+                Place::Tcp { host: host.clone(), port: *port, encrypted: true }
             }
             redis::ConnectionAddr::Unix(path) => Place::Unix(path.clone()),
             _ => {
-                return Err(format!(
-                    "{shown:?} names a kind of address that is not supported"
-                ));
+                return Err(format!("{shown:?} names a kind of address that is not supported"));
             }
         };
         let settings = info.redis_settings();
@@ -101,17 +82,9 @@ impl Address {
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
-            Place::Tcp {
-                host,
-                port,
-                encrypted,
-            } => {
+            Place::Tcp { host, port, encrypted } => {
                 let scheme = if *encrypted { "rediss" } else { "redis" };
-                let host = if host.contains(':') {
-                    format!("[{host}]")
-                } else {
-                    host.clone()
-                };
+                let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
                 write!(f, "{scheme}://{host}:{port}/{}", self.database)
             }
             Place::Unix(path) => write!(f, "redis+unix://{}?db={}", path.display(), self.database),
@@ -166,21 +139,12 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused_with_the_value_and_the_remedy_and_no_password() {
-        for url in [
-            "",
-            "localhost:6379",
-            "http://localhost",
-            "redis://:secret@h:notaport/",
-        ] {
-            let Err(sentence) = Address::parse(url) else {
-                panic!("{url} was taken")
-            };
+        for url in ["", "localhost:6379", "http://localhost", "redis://:secret@h:notaport/"] {
+            let Err(sentence) = Address::parse(url) else { panic!("{url} was taken") };
             assert!(!sentence.contains("secret"), "{sentence}");
             assert!(sentence.contains(&without_password(url)), "{sentence}");
         }
-        let Err(sentence) = Address::parse("redis://h/zero") else {
-            panic!()
-        };
+        let Err(sentence) = Address::parse("redis://h/zero") else { panic!() };
         assert!(sentence.contains("redis://h/zero"), "{sentence}");
     }
 

@@ -49,10 +49,7 @@ fn digest(script: Script) -> &'static str {
 pub(super) fn answer(value: Value) -> Answer {
     Ok(match value {
         Value::ServerError(error) => {
-            return Err(Fault::of_server(
-                error.code(),
-                error.details().unwrap_or_default(),
-            ));
+            return Err(Fault::of_server(error.code(), error.details().unwrap_or_default()));
         }
         Value::Nil => Item::Nil,
         Value::Int(number) => Item::Int(number),
@@ -67,20 +64,13 @@ pub(super) fn answer(value: Value) -> Answer {
         Value::Map(pairs) => list(pairs.into_iter().flat_map(|(key, value)| [key, value]))?,
         Value::Attribute { data, .. } => answer(*data)?,
         other => {
-            return Err(Fault::new(
-                FaultKind::Nonsense,
-                format!("unexpected reply {other:?}"),
-            ));
+            return Err(Fault::new(FaultKind::Nonsense, format!("unexpected reply {other:?}")));
         }
     })
 }
 
 fn list(values: impl IntoIterator<Item = Value>) -> Answer {
-    values
-        .into_iter()
-        .map(answer)
-        .collect::<Result<_, _>>()
-        .map(Item::List)
+    values.into_iter().map(answer).collect::<Result<_, _>>().map(Item::List)
 }
 
 /// The channel's message, where this is one.

@@ -37,16 +37,12 @@ impl Opening<'_> {
         let until = clock::now() + PATIENCE;
         let wire = connect(self.address).map_err(|why| self.unreachable(&why))?;
         let link = Link::new(wire, self.hub.clone(), self.unclaimed.clone());
-        self.greet(&link, until)
-            .inspect_err(|_| link.fail("it was refused"))?;
+        self.greet(&link, until).inspect_err(|_| link.fail("it was refused"))?;
         Ok(link)
     }
 
     fn unreachable(&self, why: &str) -> Fault {
-        Fault::new(
-            FaultKind::NotSent,
-            format!("no connection to {}: {why}", self.address),
-        )
+        Fault::new(FaultKind::NotSent, format!("no connection to {}: {why}", self.address))
     }
 
     fn greet(&self, link: &Arc<Link>, until: Moment) -> Result<(), Fault> {
@@ -157,32 +153,21 @@ fn connect(address: &Address) -> Result<Wire, String> {
         }
         #[cfg(not(unix))]
         Place::Unix(_) => Err("this system has no unix sockets".into()),
-        Place::Tcp {
-            host,
-            port,
-            encrypted,
-        } => {
+        Place::Tcp { host, port, encrypted } => {
             let stream = dial(host, *port)?;
             // Small requests must leave at once; a peer that vanished must be noticed.
             let _ = stream.set_nodelay(true);
             let keep_alive = socket2::TcpKeepalive::new().with_time(KEEP_ALIVE);
             let _ = socket2::SockRef::from(&stream).set_tcp_keepalive(&keep_alive);
             let wire = Wire::plain(prepared(Socket::Tcp(stream))?);
-            if *encrypted {
-                encrypt(wire, host, address)
-            } else {
-                Ok(wire)
-            }
+            if *encrypted { encrypt(wire, host, address) } else { Ok(wire) }
         }
     }
 }
 
 fn dial(host: &str, port: u16) -> Result<TcpStream, String> {
     let mut why = "the name has no address".to_owned();
-    for place in (host, port)
-        .to_socket_addrs()
-        .map_err(|error| error.to_string())?
-    {
+    for place in (host, port).to_socket_addrs().map_err(|error| error.to_string())? {
         match TcpStream::connect_timeout(&place, PATIENCE) {
             Ok(stream) => return Ok(stream),
             Err(error) => why = error.to_string(),
@@ -192,9 +177,7 @@ fn dial(host: &str, port: u16) -> Result<TcpStream, String> {
 }
 
 fn prepared(socket: Socket) -> Result<Socket, String> {
-    socket
-        .set_write_timeout(PATIENCE)
-        .map_err(|error| error.to_string())?;
+    socket.set_write_timeout(PATIENCE).map_err(|error| error.to_string())?;
     Ok(socket)
 }
 

@@ -76,11 +76,7 @@ impl Hub {
     pub(crate) fn open(self: &Arc<Self>, id: u64) -> Registered {
         let mailbox = Arc::new(Mailbox::default());
         lock(&self.boxes).insert(id, mailbox.clone());
-        Registered {
-            hub: self.clone(),
-            id,
-            mailbox,
-        }
+        Registered { hub: self.clone(), id, mailbox }
     }
 
     /// Hands a message over; gives it back where nobody waits for it any more.

@@ -173,11 +173,7 @@ impl Link {
             }
             let others = !expected.is_empty();
             let since = clock::now();
-            expected.extend(sinks.into_iter().map(|sink| Expected {
-                sink,
-                subscription,
-                since,
-            }));
+            expected.extend(sinks.into_iter().map(|sink| Expected { sink, subscription, since }));
             others
         };
         outgoing.pending.extend_from_slice(bytes);
@@ -210,10 +206,7 @@ impl Link {
                 // Driven, and about to be waited for.
                 None if self.is_driven() => Ok(()),
                 // The write was to block, and did for too long.
-                None => Err(io::Error::new(
-                    ErrorKind::TimedOut,
-                    "the server takes no data",
-                )),
+                None => Err(io::Error::new(ErrorKind::TimedOut, "the server takes no data")),
             },
             other => other,
         }
@@ -252,10 +245,7 @@ impl Link {
         };
         self.wire.socket.shut_down();
         for Expected { sink, .. } in expected {
-            sink.take(Err(Fault::new(
-                FaultKind::Unknown,
-                format!("the connection broke: {why}"),
-            )));
+            sink.take(Err(Fault::new(FaultKind::Unknown, format!("the connection broke: {why}"))));
         }
         self.hub.disconnected();
         self.turn.wake_all();
@@ -320,11 +310,7 @@ impl Link {
 
     /// Long waits are cut into equal pieces, so that the socket seldom has to be told.
     fn limit_read(&self, left: Duration) {
-        let limit = if left >= WHOLE_READ {
-            WHOLE_READ
-        } else {
-            left.max(SHORTEST_READ)
-        };
+        let limit = if left >= WHOLE_READ { WHOLE_READ } else { left.max(SHORTEST_READ) };
         let mut incoming = lock(&self.incoming);
         if incoming.limit != limit && self.wire.socket.set_read_timeout(limit).is_ok() {
             incoming.limit = limit;
@@ -338,10 +324,7 @@ impl Link {
             let Incoming { parser, buffer, .. } = &mut *incoming;
             let count = self.wire.read(buffer)?;
             if count == 0 {
-                return Err(io::Error::new(
-                    ErrorKind::UnexpectedEof,
-                    "the server closed it",
-                ));
+                return Err(io::Error::new(ErrorKind::UnexpectedEof, "the server closed it"));
             }
             // Of a decrypted piece it cannot be said whether more lies behind it.
             let drained = count < buffer.len() && !self.wire.is_encrypted();
@@ -366,10 +349,7 @@ impl Link {
             return Ok(());
         }
         let Some(Expected { sink, .. }) = lock(&self.expected).pop_front() else {
-            return Err(io::Error::new(
-                ErrorKind::InvalidData,
-                "a reply that nobody asked for",
-            ));
+            return Err(io::Error::new(ErrorKind::InvalidData, "a reply that nobody asked for"));
         };
         sink.take(encode::answer(value));
         Ok(())
@@ -386,10 +366,7 @@ impl Link {
 }
 
 fn is_passing(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
-    )
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 }
 
 /// Feeds the parser and takes out the values that are complete.
@@ -408,10 +385,6 @@ struct Chunk<'a, 'b>(&'a mut &'b [u8]);
 
 impl Read for Chunk<'_, '_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.0.is_empty() {
-            Err(ErrorKind::WouldBlock.into())
-        } else {
-            self.0.read(buffer)
-        }
+        if self.0.is_empty() { Err(ErrorKind::WouldBlock.into()) } else { self.0.read(buffer) }
     }
 }

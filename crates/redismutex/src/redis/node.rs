@@ -63,14 +63,7 @@ impl Node {
         unclaimed: Unclaimed,
         reader: Reader,
     ) -> Arc<Self> {
-        Arc::new(Self {
-            address,
-            channel,
-            hub,
-            unclaimed,
-            reader,
-            state: Mutex::default(),
-        })
+        Arc::new(Self { address, channel, hub, unclaimed, reader, state: Mutex::default() })
     }
 
     pub(crate) fn address(&self) -> &Address {
@@ -84,17 +77,12 @@ impl Node {
 
     /// The connection, where there is a live one.
     pub(crate) fn current(&self) -> Option<Arc<Link>> {
-        lock(&self.state)
-            .link
-            .clone()
-            .filter(|link| !link.is_dead())
+        lock(&self.state).link.clone().filter(|link| !link.is_dead())
     }
 
     /// The process's channel, where the subscription stands already.
     pub(crate) fn standing_channel(&self) -> Option<String> {
-        self.current()?
-            .is_subscribed()
-            .then(|| self.channel.clone())
+        self.current()?.is_subscribed().then(|| self.channel.clone())
     }
 
     /// The connection; opened where there is none.
@@ -182,10 +170,7 @@ impl Node {
         let link = match self.link().await {
             Ok(link) => link,
             Err(fault) => {
-                return Answered {
-                    sent: clock::now(),
-                    answer: Err(fault),
-                };
+                return Answered { sent: clock::now(), answer: Err(fault) };
             }
         };
         let dialect = lock(&self.state).dialect;
@@ -194,18 +179,12 @@ impl Node {
             Dialect::Scripts => link.ask(&encode::by_digest(request)).await,
             native => native.ask(&link, request).await,
         };
-        if answer
-            .as_ref()
-            .is_err_and(|fault| fault.kind == FaultKind::NoScript)
-        {
+        if answer.as_ref().is_err_and(|fault| fault.kind == FaultKind::NoScript) {
             sent = clock::now();
             answer = link.ask(&encode::in_full(request)).await;
         }
         if dialect == Dialect::Scripts
-            && let Err(Fault {
-                kind: FaultKind::Denied,
-                ..
-            }) = answer
+            && let Err(Fault { kind: FaultKind::Denied, .. }) = answer
             && let Some(native) = Dialect::native(&link, request).await
         {
             lock(&self.state).dialect = native;
@@ -226,10 +205,7 @@ impl Node {
         };
         match (self.current(), bytes) {
             (Some(link), Some(bytes)) => link.send(&bytes, Sink::Call(Box::new(then))),
-            _ => then(Err(Fault::new(
-                FaultKind::NotSent,
-                "there is no connection",
-            ))),
+            _ => then(Err(Fault::new(FaultKind::NotSent, "there is no connection"))),
         }
     }
 
@@ -274,8 +250,7 @@ impl Node {
             Err(fault) if fault.may_pass() => Err(fault),
             Err(_) => {
                 // The server does not let us listen: it is not asked again on this connection.
-                link.pushes
-                    .store(false, std::sync::atomic::Ordering::Release);
+                link.pushes.store(false, std::sync::atomic::Ordering::Release);
                 Ok(Subscription::Impossible)
             }
         }
@@ -284,9 +259,7 @@ impl Node {
     /// A reply has been missing for `patience`: a connection that has been silent for as long is given up.
     pub(crate) fn suspect(&self, patience: Duration) {
         if let Some(link) = self.current()
-            && link
-                .silent_since()
-                .is_some_and(|since| since + patience <= clock::now())
+            && link.silent_since().is_some_and(|since| since + patience <= clock::now())
         {
             link.fail(&format!("no answer within {patience:?}"));
         }

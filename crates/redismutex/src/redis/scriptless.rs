@@ -64,22 +64,10 @@ impl Dialect {
                 if before == Item::Nil
                     || ours && extended(&extend(link, lock, token, *expiry).await?)
                 {
-                    let left = i64::try_from(expiry.as_millis()).unwrap_or(i64::MAX);
-                    return Ok(Item::List(vec![
-                        Item::Int(1),
-                        Item::Int(0),
-                        Item::Int(left),
-                        Item::Nil,
-                    ]));
+                    return Ok(Item::Bytes(b"OK".to_vec()));
                 }
                 let left = link.ask(&pack(&[b"PTTL", lock])).await?;
-                Ok(Item::List(vec![
-                    Item::Int(0),
-                    Item::Int(0),
-                    left,
-                    Item::Int(-1),
-                    Item::Int(1),
-                ]))
+                Ok(Item::List(vec![Item::Int(0), left, Item::Int(-1), Item::Int(1)]))
             }
             Ask::Extend { token, expiry } => {
                 let extended = extended(&extend(link, lock, token, *expiry).await?);
@@ -87,20 +75,11 @@ impl Dialect {
             }
             Ask::Release { token, .. } => link.ask(&self.delete(request, token)).await,
             Ask::Inspect { .. } => {
-                let (token, left) = (
-                    link.ask(&pack(&[b"GET", lock])),
-                    link.ask(&pack(&[b"PTTL", lock])),
-                );
+                let (token, left) =
+                    (link.ask(&pack(&[b"GET", lock])), link.ask(&pack(&[b"PTTL", lock])));
                 let (token, left) = (token.await?, left.await?);
                 let none = || Item::List(Vec::new());
-                Ok(Item::List(vec![
-                    Item::Int(0),
-                    token,
-                    left,
-                    Item::Nil,
-                    Item::Int(0),
-                    none(),
-                ]))
+                Ok(Item::List(vec![Item::Int(0), token, left, Item::Nil, Item::Int(0), none()]))
             }
         }
     }
@@ -116,17 +95,8 @@ impl Dialect {
 
 async fn extend(link: &Link, lock: &[u8], token: &str, expiry: Duration) -> Answer {
     let token = token.as_bytes();
-    let answer = link
-        .ask(&pack(&[
-            b"SET",
-            lock,
-            token,
-            b"IFEQ",
-            token,
-            b"PX",
-            &millis(expiry),
-        ]))
-        .await;
+    let answer =
+        link.ask(&pack(&[b"SET", lock, token, b"IFEQ", token, b"PX", &millis(expiry)])).await;
     answer.map_err(|fault| match fault.kind {
         FaultKind::Nonsense => Fault::new(
             FaultKind::Denied,

@@ -86,9 +86,7 @@ fn config(settings: &TlsSettings) -> Result<ClientConfig, String> {
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?;
     let builder = if settings.insecure {
-        builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(insecure::Trusting(provider)))
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(insecure::Trusting(provider)))
     } else {
         builder.with_root_certificates(roots(settings)?)
     };
@@ -111,9 +109,7 @@ fn roots(settings: &TlsSettings) -> Result<RootCertStore, String> {
         None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
         Some(pem) => {
             for certificate in certificates(pem)? {
-                roots
-                    .add(certificate)
-                    .map_err(|error| format!("root certificate: {error}"))?;
+                roots.add(certificate).map_err(|error| format!("root certificate: {error}"))?;
             }
         }
     }

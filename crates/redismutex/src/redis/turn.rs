@@ -25,10 +25,7 @@ impl Flag {
 
     /// A flag for that thread.
     pub(crate) fn of(thread: Thread) -> Arc<Self> {
-        Arc::new(Self {
-            raised: AtomicBool::new(false),
-            thread,
-        })
+        Arc::new(Self { raised: AtomicBool::new(false), thread })
     }
 
     pub(crate) fn is_raised(&self) -> bool {

@@ -101,10 +101,8 @@ impl Acquisition {
         channel: Option<String>,
     ) -> Self {
         let waits = !settings.block_time.is_zero();
-        let dice = asker
-            .token
-            .bytes()
-            .fold(asker.id | 1, |dice, byte| roll(dice ^ u64::from(byte)));
+        let dice =
+            asker.token.bytes().fold(asker.id | 1, |dice, byte| roll(dice ^ u64::from(byte)));
         let mut this = Self {
             asker,
             expiry: settings.expiry,
@@ -134,10 +132,7 @@ impl Acquisition {
             None if self.wants_place => Step::Subscribe,
             None => {
                 self.tries += 1;
-                Step::Ask(
-                    self.request(),
-                    self.give_up.max(now + GRACE).min(now + PATIENCE),
-                )
+                Step::Ask(self.request(), self.give_up.max(now + GRACE).min(now + PATIENCE))
             }
         }
     }
@@ -167,18 +162,18 @@ impl Acquisition {
         }
         let mut tally = Tally::new(1);
         tally.count(match &answer {
-            Ok(AcquireReply::Granted { .. }) => Vote::Granted,
+            Ok(AcquireReply::Granted(_)) => Vote::Granted,
             Ok(AcquireReply::Busy(_)) => Vote::Refused,
             Err(_) => Vote::Fault,
         });
         match (tally.verdict(), answer) {
-            (Verdict::Granted, Ok(AcquireReply::Granted { left, fence })) => {
-                let deadline = lease::deadline(sent, left);
+            (Verdict::Granted, Ok(AcquireReply::Granted(fence))) => {
+                let deadline = lease::deadline(sent, self.expiry);
                 self.granted(sent, now, Granted { deadline, fence });
             }
             (_, Ok(AcquireReply::Busy(busy))) => self.busy(sent, now, busy),
             (_, Err(fault)) => self.fault(sent, now, fault),
-            (_, Ok(AcquireReply::Granted { .. })) => {}
+            (_, Ok(AcquireReply::Granted(_))) => {}
         }
     }
 
@@ -204,10 +199,7 @@ impl Acquisition {
             .map(|reading| lease::pushed_deadline(reading, push.granted_us, received, push.expiry));
         match deadline {
             Some(deadline) if now < deadline => {
-                self.end = Some(Ok(Granted {
-                    deadline,
-                    fence: Some(push.fence),
-                }));
+                self.end = Some(Ok(Granted { deadline, fence: Some(push.fence) }));
             }
             // Too late to be sure of it: no more than a hint.
             _ => self.ask_at = now,
@@ -238,10 +230,7 @@ impl Acquisition {
     fn busy(&mut self, sent: Moment, now: Moment, busy: Busy) {
         self.faults = 0;
         self.last_fault = None;
-        self.reading = Some(ClockReading {
-            sent,
-            server_us: busy.server_us,
-        });
+        self.reading = Some(ClockReading { sent, server_us: busy.server_us });
         if sent >= self.give_up {
             self.end = Some(Err(Failure::Busy));
         } else if matches!(self.place, Place::None) {
@@ -289,12 +278,7 @@ impl Acquisition {
     }
 
     fn request(&self) -> Request {
-        let Asker {
-            names,
-            token,
-            label,
-            ..
-        } = &self.asker;
+        let Asker { names, token, label, .. } = &self.asker;
         let window = match self.place {
             Place::Polls(_) => self.delay * 3 + GRACE,
             Place::None | Place::Pushed(_) => Duration::ZERO,
@@ -306,26 +290,13 @@ impl Acquisition {
             entry: self.queue_entry(),
             window,
         };
-        Request {
-            names: names.clone(),
-            ask,
-        }
+        Request { names: names.clone(), ask }
     }
 
     fn entry(&self, channel: Option<String>) -> Arc<[u8]> {
-        let Asker {
-            token, label, id, ..
-        } = &self.asker;
+        let Asker { token, label, id, .. } = &self.asker;
         let (token, label) = (token.to_string(), label.to_string());
-        Waiter {
-            expiry: self.expiry,
-            channel,
-            id: *id,
-            token,
-            label,
-        }
-        .entry()
-        .into()
+        Waiter { expiry: self.expiry, channel, id: *id, token, label }.entry().into()
     }
 
     /// Three quarters to all of it, so that those who began together do not stay together.

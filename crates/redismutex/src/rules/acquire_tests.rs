@@ -10,60 +10,31 @@ const fn ms(n: u64) -> Duration {
 
 fn asker() -> Asker {
     let names = Arc::new(Names::of(b"key").unwrap());
-    Asker {
-        names,
-        token: "token".into(),
-        label: "".into(),
-        id: 7,
-    }
+    Asker { names, token: "token".into(), label: "".into(), id: 7 }
 }
 
 fn with_block_time(block_time: Duration) -> Acquisition {
-    let settings = Settings {
-        block_time,
-        ..Settings::default()
-    };
+    let settings = Settings { block_time, ..Settings::default() };
     Acquisition::new(asker(), &settings, START, None)
 }
 
 fn busy(left: u64, rank: Option<u32>, foreign: bool) -> Result<AcquireReply, Fault> {
     let left = Some(ms(left));
-    Ok(AcquireReply::Busy(Busy {
-        server_us: 1_000_000,
-        left,
-        rank,
-        foreign,
-    }))
+    Ok(AcquireReply::Busy(Busy { server_us: 1_000_000, left, rank, foreign }))
 }
 
 fn granted() -> Result<AcquireReply, Fault> {
-    Ok(AcquireReply::Granted {
-        left: ms(7000),
-        fence: Some(Fence(1)),
-    })
+    Ok(AcquireReply::Granted(Some(Fence(1))))
 }
 
 fn push(granted_us: u64) -> Push {
     let (token, lock) = ("token".to_owned(), b"key".to_vec());
-    Push {
-        id: 7,
-        granted_us,
-        fence: Fence(9),
-        expiry: ms(7000),
-        token,
-        lock,
-    }
+    Push { id: 7, granted_us, fence: Fence(9), expiry: ms(7000), token, lock }
 }
 
 fn asks(step: Step) -> Option<Arc<[u8]>> {
     match step {
-        Step::Ask(
-            Request {
-                ask: Ask::Acquire { entry, .. },
-                ..
-            },
-            _,
-        ) => entry,
+        Step::Ask(Request { ask: Ask::Acquire { entry, .. }, .. }, _) => entry,
         other => panic!("expected a request, got {other:?}"),
     }
 }
@@ -90,11 +61,7 @@ fn wait(acquisition: &mut Acquisition, now: Moment) -> Duration {
 #[test]
 fn a_free_lock_takes_one_request() {
     let mut acquisition = with_block_time(ms(5000));
-    assert_eq!(
-        asks(acquisition.step(START)),
-        None,
-        "the first is a plain try"
-    );
+    assert_eq!(asks(acquisition.step(START)), None, "the first is a plain try");
     acquisition.answered(START, START + ms(1), granted());
     assert!(matches!(acquisition.step(START + ms(1)), Step::Granted(_)));
     assert_eq!(acquisition.tries(), 1);
@@ -115,10 +82,7 @@ fn block_time_zero_tries_once() {
     let mut acquisition = with_block_time(Duration::ZERO);
     asks(acquisition.step(START));
     acquisition.answered(START, START, busy(7000, None, false));
-    assert!(matches!(
-        acquisition.step(START),
-        Step::Failed(Failure::Busy)
-    ));
+    assert!(matches!(acquisition.step(START), Step::Failed(Failure::Busy)));
 }
 
 #[test]
@@ -155,10 +119,7 @@ fn slow_answers_to_the_end_are_unavailability() {
     let mut acquisition = with_block_time(ms(5000));
     asks(acquisition.step(START));
     acquisition.answered(START, START + ms(7000), granted());
-    assert!(matches!(
-        acquisition.step(START + ms(7000)),
-        Step::Failed(Failure::Unavailable(_))
-    ));
+    assert!(matches!(acquisition.step(START + ms(7000)), Step::Failed(Failure::Unavailable(_))));
 }
 
 #[test]
@@ -167,10 +128,7 @@ fn a_push_is_a_grant_without_another_request() {
     let read = START + ms(500);
     acquisition.pushed(read, read, &push(1_000_000 + 500_000));
     match acquisition.step(read) {
-        Step::Granted(Granted {
-            deadline,
-            fence: Some(Fence(9)),
-        }) => {
+        Step::Granted(Granted { deadline, fence: Some(Fence(9)) }) => {
             assert!(deadline > read && deadline < read + ms(7000));
         }
         other => panic!("{other:?}"),
@@ -188,14 +146,8 @@ fn a_push_read_after_its_lease_is_only_a_hint() {
 #[test]
 fn a_push_for_another_token_or_lock_is_none_of_ours() {
     for wrong in [
-        Push {
-            token: "other".into(),
-            ..push(1_000_000)
-        },
-        Push {
-            lock: b"other".to_vec(),
-            ..push(1_000_000)
-        },
+        Push { token: "other".into(), ..push(1_000_000) },
+        Push { lock: b"other".to_vec(), ..push(1_000_000) },
     ] {
         let mut acquisition = queued(0);
         acquisition.pushed(START, START, &wrong);
@@ -205,9 +157,7 @@ fn a_push_for_another_token_or_lock_is_none_of_ours() {
 
 #[test]
 fn the_first_in_the_queue_watches_over_the_holder_and_the_rest_sleep_longer() {
-    let sleeps: Vec<_> = (0..200)
-        .map(|rank| wait(&mut queued(rank), START))
-        .collect();
+    let sleeps: Vec<_> = (0..200).map(|rank| wait(&mut queued(rank), START)).collect();
     assert_eq!(sleeps[0], ms(7002), "just past the holder's expiry");
     assert!(sleeps.is_sorted());
     assert!(sleeps[99] <= LONGEST_SLEEP && sleeps[99] > ms(40_000));
@@ -237,10 +187,7 @@ fn a_fault_is_not_a_refusal() {
     let end = START + ms(5000);
     asks(acquisition.step(end));
     acquisition.answered(end, end, fault());
-    assert!(matches!(
-        acquisition.step(end),
-        Step::Failed(Failure::Unavailable(_))
-    ));
+    assert!(matches!(acquisition.step(end), Step::Failed(Failure::Unavailable(_))));
 }
 
 #[test]
@@ -249,10 +196,7 @@ fn no_permission_and_wrong_types_fail_at_once() {
         let mut acquisition = with_block_time(ms(5000));
         asks(acquisition.step(START));
         acquisition.answered(START, START, Err(Fault::new(kind, "no")));
-        assert!(matches!(
-            acquisition.step(START),
-            Step::Failed(Failure::Hopeless(_))
-        ));
+        assert!(matches!(acquisition.step(START), Step::Failed(Failure::Hopeless(_))));
     }
 }
 
@@ -281,7 +225,7 @@ proptest! {
                     now = (now + ms(took)).min(until);
                     acquisition.answered(sent, now, match kind {
                         0 | 1 => busy(left, Some(u32::from(kind)), kind == 1),
-                        2 => Ok(AcquireReply::Granted { left: ms(left), fence: None }),
+                        2 => Ok(AcquireReply::Granted(None)),
                         3 => Err(Fault::new(FaultKind::NotSent, "refused")),
                         4 => Err(Fault::new(FaultKind::Unknown, "reset")),
                         _ => Err(Fault::new(FaultKind::Refusing, "OOM")),

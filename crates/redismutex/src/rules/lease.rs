@@ -52,10 +52,7 @@ mod tests {
     #[test]
     fn deadline_counts_from_the_sending_not_the_reply() {
         let sent = Moment(5_000_000_000);
-        assert_eq!(
-            deadline(sent, secs(10)),
-            sent + Duration::from_millis(9_898)
-        );
+        assert_eq!(deadline(sent, secs(10)), sent + Duration::from_millis(9_898));
     }
 
     #[test]
@@ -66,10 +63,7 @@ mod tests {
 
     #[test]
     fn a_server_clock_that_jumps_forward_cannot_lengthen_a_pushed_lease() {
-        let reading = ClockReading {
-            sent: Moment(1_000_000_000),
-            server_us: 50,
-        };
+        let reading = ClockReading { sent: Moment(1_000_000_000), server_us: 50 };
         let received = Moment(1_100_000_000);
         let honest = pushed_deadline(reading, 50 + 100_000, received, secs(7));
         let jumped = pushed_deadline(reading, 50 + 3_600_000_000, received, secs(7));

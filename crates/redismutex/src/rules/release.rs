@@ -40,11 +40,7 @@ pub(crate) struct Release {
 impl Release {
     /// `deadline` is the end of the lease.
     pub(crate) fn new(now: Moment, deadline: Moment) -> Self {
-        Self {
-            deadline,
-            give_up: now + PATIENCE,
-            may_have_run: false,
-        }
+        Self { deadline, give_up: now + PATIENCE, may_have_run: false }
     }
 
     /// Until when an answer is waited for.
@@ -97,22 +93,13 @@ mod tests {
     #[test]
     fn a_retried_release_whose_reply_was_lost_is_a_release() {
         let mut release = release();
-        assert!(matches!(
-            release.answered(NOW, Err(reset())),
-            Next::AgainAt(_)
-        ));
-        assert_eq!(
-            release.answered(NOW, Ok(OwnerReply::NotOurs)),
-            Next::Done(Released::Released)
-        );
+        assert!(matches!(release.answered(NOW, Err(reset())), Next::AgainAt(_)));
+        assert_eq!(release.answered(NOW, Ok(OwnerReply::NotOurs)), Next::Done(Released::Released));
     }
 
     #[test]
     fn a_release_of_what_is_not_ours_is_a_loss() {
-        assert_eq!(
-            release().answered(NOW, Ok(OwnerReply::NotOurs)),
-            Next::Done(Released::Lost)
-        );
+        assert_eq!(release().answered(NOW, Ok(OwnerReply::NotOurs)), Next::Done(Released::Lost));
     }
 
     #[test]
@@ -120,10 +107,7 @@ mod tests {
         let mut release = release();
         release.answered(NOW, Err(reset()));
         let late = NOW + Duration::from_secs(8);
-        assert_eq!(
-            release.answered(late, Ok(OwnerReply::NotOurs)),
-            Next::Done(Released::Lost)
-        );
+        assert_eq!(release.answered(late, Ok(OwnerReply::NotOurs)), Next::Done(Released::Lost));
     }
 
     #[test]

@@ -73,12 +73,8 @@ mod tests {
 
     #[test]
     fn extend_fault_is_not_loss() {
-        for kind in [
-            FaultKind::Unknown,
-            FaultKind::NotSent,
-            FaultKind::Refusing,
-            FaultKind::Denied,
-        ] {
+        for kind in [FaultKind::Unknown, FaultKind::NotSent, FaultKind::Refusing, FaultKind::Denied]
+        {
             let renewal = judge(SENT, SENT, EXPIRY, &Err(Fault::new(kind, "?")));
             assert!(matches!(renewal, Renewal::AgainAt(_)), "{kind:?}");
         }
@@ -93,10 +89,7 @@ mod tests {
 
     #[test]
     fn a_key_that_is_gone_or_foreign_is_a_loss() {
-        assert_eq!(
-            judge(SENT, SENT, EXPIRY, &Ok(OwnerReply::NotOurs)),
-            Renewal::Lost
-        );
+        assert_eq!(judge(SENT, SENT, EXPIRY, &Ok(OwnerReply::NotOurs)), Renewal::Lost);
         let list = Err(Fault::new(FaultKind::WrongType, "a list"));
         assert_eq!(judge(SENT, SENT, EXPIRY, &list), Renewal::Lost);
     }
@@ -104,14 +97,8 @@ mod tests {
     #[test]
     fn renewal_never_reaches_past_max_hold() {
         let hold_until = Some(SENT + Duration::from_secs(2));
-        assert_eq!(
-            wanted(EXPIRY, hold_until, SENT),
-            Some(Duration::from_secs(2))
-        );
-        assert_eq!(
-            wanted(EXPIRY, hold_until, SENT + Duration::from_secs(2)),
-            None
-        );
+        assert_eq!(wanted(EXPIRY, hold_until, SENT), Some(Duration::from_secs(2)));
+        assert_eq!(wanted(EXPIRY, hold_until, SENT + Duration::from_secs(2)), None);
         assert_eq!(wanted(EXPIRY, None, SENT), Some(EXPIRY));
     }
 }

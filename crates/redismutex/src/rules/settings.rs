@@ -57,18 +57,10 @@ impl Settings {
     }
 
     fn check_waiting(&self) -> Result<(), String> {
-        let Self {
-            block_time,
-            delay,
-            expiry,
-            renew,
-            ..
-        } = self;
+        let Self { block_time, delay, expiry, renew, .. } = self;
         check_range("delay", *delay, SHORTEST)?;
         if *block_time > LONGEST {
-            return Err(format!(
-                "block_time ({block_time:?}) is longer than {LONGEST:?}"
-            ));
+            return Err(format!("block_time ({block_time:?}) is longer than {LONGEST:?}"));
         }
         if block_time.is_zero() {
             return Ok(());
@@ -110,18 +102,9 @@ mod tests {
 
     #[test]
     fn the_defaults_are_those_of_the_seed_and_agree() {
-        let Settings {
-            block_time,
-            delay,
-            expiry,
-            ..
-        } = Settings::default();
+        let Settings { block_time, delay, expiry, .. } = Settings::default();
         assert_eq!(
-            (
-                block_time.as_millis(),
-                delay.as_millis(),
-                expiry.as_millis()
-            ),
+            (block_time.as_millis(), delay.as_millis(), expiry.as_millis()),
             (5000, 500, 7000)
         );
         assert_eq!(with(|_| {}), Ok(()));
@@ -131,29 +114,20 @@ mod tests {
     fn delay_may_equal_block_time_but_not_exceed_it() {
         assert_eq!(with(|s| s.delay = s.block_time), Ok(()));
         let sentence = with(|s| s.delay = s.block_time + SHORTEST).unwrap_err();
-        assert!(
-            sentence.contains("5.001s") && sentence.contains("block_time"),
-            "{sentence}"
-        );
+        assert!(sentence.contains("5.001s") && sentence.contains("block_time"), "{sentence}");
     }
 
     #[test]
     fn expiry_below_block_time_is_refused_only_without_renewal() {
         assert_eq!(with(|s| s.expiry = Duration::from_secs(3)), Ok(()));
         assert!(with(|s| (s.expiry, s.renew) = (Duration::from_secs(3), false)).is_err());
-        assert_eq!(
-            with(|s| (s.expiry, s.renew) = (s.block_time, false)),
-            Ok(())
-        );
+        assert_eq!(with(|s| (s.expiry, s.renew) = (s.block_time, false)), Ok(()));
     }
 
     #[test]
     fn one_who_does_not_wait_is_not_held_to_the_rules_of_waiting() {
-        let settings = Settings {
-            expiry: Duration::from_secs(3),
-            renew: false,
-            ..Settings::default()
-        };
+        let settings =
+            Settings { expiry: Duration::from_secs(3), renew: false, ..Settings::default() };
         assert_eq!(settings.check(false), Ok(()));
     }
 
@@ -164,10 +138,6 @@ mod tests {
         assert!(with(|s| s.expiry = Duration::MAX).is_err());
         assert!(with(|s| s.delay = Duration::ZERO).is_err());
         assert!(with(|s| s.block_time = Duration::MAX).is_err());
-        assert_eq!(
-            with(|s| s.block_time = Duration::ZERO),
-            Ok(()),
-            "tries once"
-        );
+        assert_eq!(with(|s| s.block_time = Duration::ZERO), Ok(()), "tries once");
     }
 }

@@ -35,12 +35,7 @@ pub(crate) struct Tally {
 
 impl Tally {
     pub(crate) fn new(nodes: usize) -> Self {
-        Self {
-            nodes,
-            granted: 0,
-            refused: 0,
-            fault: 0,
-        }
+        Self { nodes, granted: 0, refused: 0, fault: 0 }
     }
 
     pub(crate) fn count(&mut self, vote: Vote) {
@@ -90,10 +85,7 @@ mod tests {
     #[test]
     fn four_nodes_two_two_is_decided() {
         use Vote::{Granted, Refused};
-        assert_eq!(
-            verdict(4, &[Granted, Refused, Granted, Refused]),
-            Verdict::Refused
-        );
+        assert_eq!(verdict(4, &[Granted, Refused, Granted, Refused]), Verdict::Refused);
         assert_eq!(verdict(4, &[Refused, Refused]), Verdict::Refused);
         assert_eq!(verdict(2, &[Granted, Refused]), Verdict::Refused);
     }
@@ -112,17 +104,12 @@ mod tests {
         const ALL: [Vote; 3] = [Vote::Granted, Vote::Refused, Vote::Fault];
         for nodes in 1..=6 {
             for code in 0..3usize.pow(nodes as u32) {
-                let votes: Vec<_> = (0..nodes)
-                    .map(|i| ALL[code / 3usize.pow(i as u32) % 3])
-                    .collect();
+                let votes: Vec<_> =
+                    (0..nodes).map(|i| ALL[code / 3usize.pow(i as u32) % 3]).collect();
                 let of = |vote| votes.iter().filter(|v| **v == vote).count();
                 let verdict = verdict(nodes, &votes);
                 assert_ne!(verdict, Verdict::Open, "{votes:?}");
-                assert_eq!(
-                    verdict == Verdict::Granted,
-                    of(Vote::Granted) > nodes / 2,
-                    "{votes:?}"
-                );
+                assert_eq!(verdict == Verdict::Granted, of(Vote::Granted) > nodes / 2, "{votes:?}");
             }
         }
     }

@@ -1,4 +1,4 @@
--- common.lua: prelude of every script that may give the lock to somebody.
+-- common.lua: what the scripts share that may give the lock to somebody who waits.
 --
 -- KEYS[1] lock    the lock record: a plain string, the owner token of the holder
 -- KEYS[2] queue   sorted set: waiter -> ticket (server time in us at first arrival)
@@ -10,35 +10,26 @@
 
 local lock, queue, seen, grant = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 
+-- Longer than any live waiter goes without asking.
+local QUEUE_KEPT_MS = '120000'
 -- How long the last fence outlives its lease: longer than any step a server clock is likely to take.
 local FENCE_KEPT_MS = 600000
 
-local clock = nil
-local function now_us()
-  if not clock then
-    local time = redis.call('TIME')
-    clock = time[1] * 1000000 + time[2]
-  end
-  return clock
-end
-
-local function now_ms() return math.floor(now_us() / 1000) end
+local time = redis.call('TIME')
+-- Sixteen digits of text: a Lua number would lose them on its way into a string.
+local function now_us() return string.format('%d%06d', time[1], time[2]) end
+local function now_ms() return time[1] * 1000 + math.floor(time[2] / 1000) end
 
 -- Whether a reply of pcall is an error. Returned as it is, it keeps its code, which a raised one loses on Redis 6.
 local function refused(reply) return type(reply) == 'table' and reply.err ~= nil end
 
-local function text(number) return string.format('%.0f', number) end
-
 -- Notes a grant and returns its fence: the server's time, or one more than the last where that is greater.
-local function next_fence(token, label, expiry)
+local function next_fence(owner, kept)
   local fence = now_us()
-  local owner = ' ' .. #token .. ' ' .. token .. label
-  local kept = text(expiry + FENCE_KEPT_MS)
-  local last = redis.call('SET', grant, text(fence) .. owner, 'PX', kept, 'GET')
-  last = last and tonumber(string.match(last, '^%d+'))
+  local last = redis.call('SET', grant, fence .. owner, 'PX', kept, 'GET')
   if last and last >= fence then
-    fence = last + 1
-    redis.call('SET', grant, text(fence) .. owner, 'PX', kept)
+    fence = string.format('%.0f', string.match(last, '^%d+') + 1)
+    redis.call('SET', grant, fence .. owner, 'PX', kept)
   end
   return fence
 end
@@ -57,15 +48,16 @@ local function hand_to(waiter)
   local token = string.sub(waiter, start, start + length - 1)
   if channel == '-' then
     -- Nobody hears a message: keep the lock for it as long as it counts as alive; its next poll takes it.
-    local alive_until = tonumber(redis.call('ZSCORE', seen, waiter) or 0)
+    local left = tonumber(redis.call('ZSCORE', seen, waiter) or 0) - now_ms()
     redis.call('ZREM', seen, waiter)
-    if alive_until <= now_ms() then return nil end
-    redis.call('SET', lock, token, 'PX', text(alive_until - now_ms()))
+    if left <= 0 then return nil end
+    redis.call('SET', lock, token, 'PX', left)
     return token
   end
   redis.call('SET', lock, token, 'PX', expiry)
-  local fence = next_fence(token, string.sub(waiter, start + length), tonumber(expiry))
-  local message = table.concat({ id, text(now_us()), text(fence), expiry, length, token .. lock }, ' ')
+  local owner = ' ' .. length .. ' ' .. string.sub(waiter, start)
+  local fence = next_fence(owner, string.format('%d', expiry + FENCE_KEPT_MS))
+  local message = table.concat({ id, now_us(), fence, expiry, length, token .. lock }, ' ')
   local heard = redis.pcall('PUBLISH', channel, message)
   if type(heard) == 'number' and heard > 0 then return token end
   return nil

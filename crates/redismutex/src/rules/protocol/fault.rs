@@ -24,10 +24,7 @@ pub enum FaultKind {
 impl FaultKind {
     /// Whether the background should try again what met this, the missing script included.
     pub(crate) fn is_worth_another_try(self) -> bool {
-        matches!(
-            self,
-            Self::NotSent | Self::Unknown | Self::Refusing | Self::NoScript
-        )
+        matches!(self, Self::NotSent | Self::Unknown | Self::Refusing | Self::NoScript)
     }
 }
 
@@ -42,10 +39,7 @@ pub struct Fault {
 
 impl Fault {
     pub(crate) fn new(kind: FaultKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-        }
+        Self { kind, message: message.into() }
     }
 
     /// The fault that a server's error reply stands for. `code` is its first word.
@@ -58,18 +52,13 @@ impl Fault {
             | "TRYAGAIN" | "MASTERDOWN" | "MOVED" | "ASK" => FaultKind::Refusing,
             _ => FaultKind::Nonsense,
         };
-        let remedy = remedy(code)
-            .map(|remedy| format!(" ({remedy})"))
-            .unwrap_or_default();
+        let remedy = remedy(code).map(|remedy| format!(" ({remedy})")).unwrap_or_default();
         Self::new(kind, format!("{code} {detail}{remedy}"))
     }
 
     /// Whether the same request may meet a better answer later.
     pub(crate) fn may_pass(&self) -> bool {
-        matches!(
-            self.kind,
-            FaultKind::NotSent | FaultKind::Unknown | FaultKind::Refusing
-        )
+        matches!(self.kind, FaultKind::NotSent | FaultKind::Unknown | FaultKind::Refusing)
     }
 
     /// Whether the request may have been executed all the same.

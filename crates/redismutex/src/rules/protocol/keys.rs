@@ -96,22 +96,13 @@ fn stem(key: &[u8]) -> Vec<u8> {
         // The whole key is hashed, and can stand as a tag.
         None if !key.contains(&b'}') => [b"redismutex:{", key, b"}:"].concat(),
         // The whole key is hashed, but would end a tag early: the smallest number in the same slot.
-        None => [
-            b"redismutex:{",
-            number_in_slot(slot(key)).as_bytes(),
-            b"}:",
-            key,
-            b":",
-        ]
-        .concat(),
+        None => [b"redismutex:{", number_in_slot(slot(key)).as_bytes(), b"}:", key, b":"].concat(),
     }
 }
 
 /// The lock's key, of the name of its grant record.
 pub(crate) fn key_of(grant: &[u8]) -> Option<Key> {
-    let inner = grant
-        .strip_prefix(b"redismutex:{")?
-        .strip_suffix(b":grant")?;
+    let inner = grant.strip_prefix(b"redismutex:{")?.strip_suffix(b":grant")?;
     let end = inner.iter().position(|byte| *byte == b'}')?;
     let key = match &inner[end + 1..] {
         [] => &inner[..end],
@@ -146,11 +137,7 @@ fn number_in_slot(wanted: u16) -> String {
 fn crc16(bytes: &[u8]) -> u16 {
     bytes.iter().fold(0, |crc, byte| {
         (0..8).fold(crc ^ (u16::from(*byte) << 8), |crc, _| {
-            if crc & 0x8000 == 0 {
-                crc << 1
-            } else {
-                (crc << 1) ^ 0x1021
-            }
+            if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 }
         })
     })
 }
@@ -180,11 +167,7 @@ mod tests {
     #[test]
     fn an_empty_or_enormous_key_is_refused_with_the_reason() {
         assert!(Names::of(b"").unwrap_err().contains("empty"));
-        assert!(
-            Names::of(&vec![b'x'; 4 << 20])
-                .unwrap_err()
-                .contains("4194304")
-        );
+        assert!(Names::of(&vec![b'x'; 4 << 20]).unwrap_err().contains("4194304"));
     }
 
     proptest! {

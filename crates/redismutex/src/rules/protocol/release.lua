@@ -2,15 +2,14 @@
 --
 -- KEYS    lock, queue, seen, grant (see common.lua)
 -- ARGV[1] token   owner token of this acquisition
--- ARGV[2] waiter  this acquisition's entry in the queue, to be taken out; empty: it never queued
+-- ARGV[2] waiter  this acquisition's entry in the queue, to be taken out; absent: it never queued
 -- returns 1 it was ours and is released, 0 it was not ours (and nothing but the queue entry was touched)
 
-if ARGV[2] ~= '' then leave_queue(ARGV[2]) end
-local holder = redis.pcall('GET', lock)
-if refused(holder) then return holder end
-if holder ~= ARGV[1] then return 0 end
-if not pass_on('') then
-  local deleted = redis.pcall('DEL', lock)
-  if refused(deleted) then return deleted end
+if ARGV[2] then
+  redis.call('ZREM', KEYS[2], ARGV[2])
+  redis.call('ZREM', KEYS[3], ARGV[2])
 end
-return 1
+local holder = redis.pcall('GET', KEYS[1])
+if holder ~= ARGV[1] then return type(holder) == 'table' and holder or 0 end
+if redis.call('EXISTS', KEYS[2]) == 0 then return redis.pcall('DEL', KEYS[1]) end
+

@@ -8,10 +8,8 @@ use std::time::Duration;
 /// The answer to an acquire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum AcquireReply {
-    Granted {
-        left: Duration,
-        fence: Option<Fence>,
-    },
+    /// For as long as was asked.
+    Granted(Option<Fence>),
     Busy(Busy),
 }
 
@@ -34,20 +32,18 @@ impl AcquireReply {
     }
 
     fn read(item: &Item) -> Option<Self> {
-        let items = item.list()?;
-        let at = |index: usize| items.get(index);
-        if at(0)?.int()? == 1 {
-            let left = Duration::from_millis(at(2)?.count()?);
-            return Some(Self::Granted {
-                left,
-                fence: at(3)?.count().map(Fence),
-            });
-        }
+        let Item::List(items) = item else {
+            // Without scripts there is no fence, only an OK.
+            let fence = item.count().map(Fence);
+            return (fence.is_some() || item.bytes() == Some(b"OK"))
+                .then_some(Self::Granted(fence));
+        };
+        let [server_us, left, rank, foreign] = &**items else { return None };
         Some(Self::Busy(Busy {
-            server_us: at(1)?.count()?,
-            left: at(2)?.count().map(Duration::from_millis),
-            rank: at(3)?.int().and_then(|rank| rank.try_into().ok()),
-            foreign: at(4)?.int()? == 1,
+            server_us: server_us.count()?,
+            left: left.count().map(Duration::from_millis),
+            rank: rank.int().and_then(|rank| rank.try_into().ok()),
+            foreign: foreign.int()? == 1,
         }))
     }
 }

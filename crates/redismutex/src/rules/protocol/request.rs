@@ -5,8 +5,6 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a queue that nobody touches is kept: longer than any live waiter goes without asking.
-pub(crate) const QUEUE_KEPT: Duration = Duration::from_secs(120);
 /// How long the last fence outlives its lease. The same number stands in `common.lua`.
 const FENCE_KEPT: Duration = Duration::from_secs(600);
 
@@ -20,12 +18,21 @@ pub(crate) enum Script {
 }
 
 impl Script {
+    #[cfg(test)]
     pub(crate) const ALL: [Self; 4] = [Self::Acquire, Self::Extend, Self::Release, Self::Inspect];
 
     pub(crate) fn source(self) -> &'static str {
         match self {
-            Self::Acquire => concat!(include_str!("common.lua"), include_str!("acquire.lua")),
-            Self::Release => concat!(include_str!("common.lua"), include_str!("release.lua")),
+            Self::Acquire => concat!(
+                include_str!("acquire.lua"),
+                include_str!("common.lua"),
+                include_str!("acquire_queued.lua")
+            ),
+            Self::Release => concat!(
+                include_str!("release.lua"),
+                include_str!("common.lua"),
+                include_str!("release_queued.lua")
+            ),
             Self::Extend => include_str!("extend.lua"),
             Self::Inspect => include_str!("inspect.lua"),
         }
@@ -75,12 +82,7 @@ impl Request {
 
     /// KEYS of the script.
     pub(crate) fn keys(&self) -> Vec<&[u8]> {
-        let Names {
-            lock,
-            queue,
-            seen,
-            grant,
-        } = &*self.names;
+        let Names { lock, queue, seen, grant } = &*self.names;
         match self.ask {
             Ask::Extend { .. } => vec![lock.as_bytes(), grant],
             _ => vec![lock.as_bytes(), queue, seen, grant],
@@ -90,32 +92,25 @@ impl Request {
     /// ARGV of the script.
     pub(crate) fn args(&self) -> Vec<Cow<'_, [u8]>> {
         match &self.ask {
-            Ask::Acquire {
-                token,
-                expiry,
-                label,
-                entry,
-                window,
-            } => vec![
-                token.as_bytes().into(),
-                millis(*expiry),
-                label.as_bytes().into(),
-                entry.as_deref().unwrap_or_default().into(),
-                millis(*window),
-                millis(QUEUE_KEPT),
-            ],
-            Ask::Extend { token, expiry } => {
-                vec![
+            Ask::Acquire { token, expiry, label, entry, window } => {
+                let owner = format!(" {} {token}{label}", token.len());
+                let mut args = vec![
                     token.as_bytes().into(),
                     millis(*expiry),
+                    owner.into_bytes().into(),
                     millis(*expiry + FENCE_KEPT),
-                ]
+                ];
+                if let Some(entry) = entry {
+                    args.extend([Cow::from(&**entry), millis(*window)]);
+                }
+                args
+            }
+            Ask::Extend { token, expiry } => {
+                vec![token.as_bytes().into(), millis(*expiry), millis(*expiry + FENCE_KEPT)]
             }
             Ask::Release { token, entry } => {
-                vec![
-                    token.as_bytes().into(),
-                    entry.as_deref().unwrap_or_default().into(),
-                ]
+                let entry = entry.as_deref().map(Cow::from);
+                std::iter::once(token.as_bytes().into()).chain(entry).collect()
             }
             Ask::Inspect { most } => vec![most.to_string().into_bytes().into()],
         }
@@ -124,12 +119,7 @@ impl Request {
 
 /// Whole milliseconds as the wire wants them, rounded up: a lease is never shorter than was asked for.
 fn millis(duration: Duration) -> Cow<'static, [u8]> {
-    duration
-        .as_micros()
-        .div_ceil(1000)
-        .to_string()
-        .into_bytes()
-        .into()
+    duration.as_micros().div_ceil(1000).to_string().into_bytes().into()
 }
 
 #[cfg(test)]
@@ -147,9 +137,7 @@ mod tests {
         for script in Script::ALL {
             let source = script.source();
             assert!(
-                ["KEYS", "ARGV[1]", "-- returns"]
-                    .iter()
-                    .all(|word| source.contains(word)),
+                ["KEYS", "ARGV[1]", "-- returns"].iter().all(|word| source.contains(word)),
                 "{script:?}"
             );
         }

@@ -19,20 +19,9 @@ pub(crate) struct Waiter {
 impl Waiter {
     /// `<expiry ms> <length of token> <channel> <id> <token><label>`
     pub(crate) fn entry(&self) -> Vec<u8> {
-        let Self {
-            expiry,
-            channel,
-            id,
-            token,
-            label,
-        } = self;
+        let Self { expiry, channel, id, token, label } = self;
         let channel = channel.as_deref().unwrap_or("-");
-        format!(
-            "{} {} {channel} {id} {token}{label}",
-            expiry.as_millis(),
-            token.len()
-        )
-        .into_bytes()
+        format!("{} {} {channel} {id} {token}{label}", expiry.as_millis(), token.len()).into_bytes()
     }
 
     pub(crate) fn parse(entry: &[u8]) -> Option<Self> {
@@ -69,9 +58,7 @@ impl Push {
         let mut words = message.splitn(6, |byte| *byte == b' ');
         let mut next = || number(words.next()?);
         let (id, granted_us, fence, expiry, length) = (next()?, next()?, next()?, next()?, next()?);
-        let (token, lock) = words
-            .next()?
-            .split_at_checked(usize::try_from(length).ok()?)?;
+        let (token, lock) = words.next()?.split_at_checked(usize::try_from(length).ok()?)?;
         Some(Self {
             id,
             granted_us,
@@ -138,13 +125,7 @@ mod tests {
     #[test]
     fn a_push_names_its_waiter_and_its_lock() {
         let push = Push::parse(b"3 1790000000000000 1790000000000001 7000 2 ab{my} key").unwrap();
-        assert_eq!(
-            (push.id, push.fence, &*push.token),
-            (3, Fence(1_790_000_000_000_001), "ab")
-        );
-        assert_eq!(
-            (push.expiry, &*push.lock),
-            (Duration::from_secs(7), &b"{my} key"[..])
-        );
+        assert_eq!((push.id, push.fence, &*push.token), (3, Fence(1_790_000_000_000_001), "ab"));
+        assert_eq!((push.expiry, &*push.lock), (Duration::from_secs(7), &b"{my} key"[..]));
     }
 }
