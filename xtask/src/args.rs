@@ -47,11 +47,7 @@ impl Args {
 
     fn take(&mut self, name: &str) -> Result<Option<String>> {
         let inline = format!("{name}=");
-        let Some(at) = self
-            .0
-            .iter()
-            .position(|w| w == name || w.starts_with(&inline))
-        else {
+        let Some(at) = self.0.iter().position(|w| w == name || w.starts_with(&inline)) else {
             return Ok(None);
         };
         let word = self.0.remove(at);
@@ -77,10 +73,7 @@ mod tests {
     fn options_and_flags_are_taken_in_any_order() {
         let mut args = args("--seconds 3 --quick --url=redis://h:1/2");
         assert!(args.flag("--quick"));
-        assert_eq!(
-            args.option::<String>("--url"),
-            Ok(Some("redis://h:1/2".to_owned()))
-        );
+        assert_eq!(args.option::<String>("--url"), Ok(Some("redis://h:1/2".to_owned())));
         assert_eq!(args.option::<u64>("--seconds"), Ok(Some(3)));
         assert_eq!(args.end(), Ok(()));
     }

@@ -36,8 +36,7 @@ fn tools() -> Vec<Command> {
     ];
     let tool = |line: &str| {
         let mut tool = cargo();
-        tool.args(line.split(' '))
-            .env("RUSTDOCFLAGS", "-D warnings");
+        tool.args(line.split(' ')).env("RUSTDOCFLAGS", "-D warnings");
         tool
     };
     lines.into_iter().map(tool).collect()
@@ -71,13 +70,8 @@ fn look_at(file: &Path, text: &str) -> usize {
     for (line, path) in &machine {
         eprintln!("{shown}:{line}: names {path}, which is only on somebody's machine");
     }
-    let layers = file
-        .strip_prefix("crates/redismutex/src")
-        .ok()
-        .filter(|_| is_rust(file));
-    let layers = layers
-        .map(|below| layers::broken(below, text))
-        .unwrap_or_default();
+    let layers = file.strip_prefix("crates/redismutex/src").ok().filter(|_| is_rust(file));
+    let layers = layers.map(|below| layers::broken(below, text)).unwrap_or_default();
     for broken in &layers {
         eprintln!("{shown}:{}: {}", broken.line, broken.rule);
     }

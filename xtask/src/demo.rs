@@ -29,20 +29,14 @@ pub(crate) struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            url: None,
-            workers: 8,
-            seconds: 5.0,
-        }
+        Self { url: None, workers: 8, seconds: 5.0 }
     }
 }
 
 impl Options {
     fn check(&self) -> Result {
         match self {
-            Self {
-                workers: 0 | 65.., ..
-            } => Err("--workers takes 1 to 64".to_owned()),
+            Self { workers: 0 | 65.., .. } => Err("--workers takes 1 to 64".to_owned()),
             Self { seconds, .. } if !(0.1..=600.0).contains(seconds) => {
                 Err("--seconds takes 0.1 to 600".to_owned())
             }
@@ -82,8 +76,8 @@ fn show(history: &History) -> Result {
     print!("{}", history.summary(&paint));
     match history.violations().first() {
         None => Ok(()),
-        Some(first) => Err(format!(
-            "the lock was not exclusive: {first}; the events are in target/demo/"
-        )),
+        Some(first) => {
+            Err(format!("the lock was not exclusive: {first}; the events are in target/demo/"))
+        }
     }
 }

@@ -50,12 +50,8 @@ impl Venv {
         let venv = Self(root().join("target/venv"));
         if !venv.0.join("bin/pip").exists() {
             println!("  making target/venv");
-            run::quietly(
-                program("python3")
-                    .args(["-m", "venv", "--clear"])
-                    .arg(&venv.0),
-            )
-            .map_err(no_venv)?;
+            run::quietly(program("python3").args(["-m", "venv", "--clear"]).arg(&venv.0))
+                .map_err(no_venv)?;
         }
         venv.install_requirements()?;
         Ok(venv)
@@ -87,17 +83,12 @@ impl Venv {
         let _ = fs::remove_dir_all(&wheels);
         self.run("maturin build --release -m python/Cargo.toml --out target/wheels")?;
         let mut files = fs::read_dir(&wheels).map_err(|e| e.to_string())?.flatten();
-        let wheel = files
-            .find(|file| is_wheel(&file.path()))
-            .map(|file| file.path());
+        let wheel = files.find(|file| is_wheel(&file.path())).map(|file| file.path());
         wheel.ok_or_else(|| "maturin left no wheel in target/wheels".to_owned())
     }
 
     fn install_wheel(&self, wheel: &Path) -> Result {
-        println!(
-            "  installing {}",
-            wheel.file_name().unwrap_or_default().display()
-        );
+        println!("  installing {}", wheel.file_name().unwrap_or_default().display());
         let mut pip = self.program("pip");
         pip.args([
             "install",

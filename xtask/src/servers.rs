@@ -19,12 +19,7 @@ use crate::run::{self, Result, root};
 pub(crate) fn command() -> Result {
     let fetched = [Flavour::VALKEY, Flavour::REDIS_6].map(|flavour| report(&flavour));
     match on_path() {
-        Some(binary) => println!(
-            "  {:<11} {}  {}",
-            "on PATH",
-            binary.display(),
-            version(&binary)?
-        ),
+        Some(binary) => println!("  {:<11} {}  {}", "on PATH", binary.display(), version(&binary)?),
         None => println!(
             "  {:<11} no server; the tests of it are left out. To add it: {INSTALL}",
             "on PATH"
@@ -33,18 +28,15 @@ pub(crate) fn command() -> Result {
     if fetched.contains(&true) || on_path().is_some() {
         return Ok(());
     }
-    Err(format!(
-        "no server at all to test against. This installs one: {INSTALL}"
-    ))
+    Err(format!("no server at all to test against. This installs one: {INSTALL}"))
 }
 
 /// Fetches one flavour and says in one line how that went. A flavour that cannot be had is no failure.
 fn report(flavour: &Flavour) -> bool {
     match fetch(flavour).and_then(|binary| version(&binary)) {
-        Ok(version) => println!(
-            "  {:<11} target/servers/{0}/{}  {version}",
-            flavour.name, flavour.binary
-        ),
+        Ok(version) => {
+            println!("  {:<11} target/servers/{0}/{}  {version}", flavour.name, flavour.binary)
+        }
         Err(why) => {
             println!("  {:<11} not available: {why}", flavour.name);
             return false;
@@ -63,18 +55,11 @@ pub(crate) fn fetch(flavour: &Flavour) -> Result<PathBuf> {
         println!("  waiting for another xtask that is fetching servers");
     })?;
     // Somebody may have fetched it while we waited.
-    flavour
-        .present(&home)
-        .map_or_else(|| flavour.install(&home), Ok)
+    flavour.present(&home).map_or_else(|| flavour.install(&home), Ok)
 }
 
 /// What the server says about itself, such as `Redis server v=7.0.15`. Also shows that it runs on this machine.
 pub(crate) fn version(binary: &std::path::Path) -> Result<String> {
     let line = run::quietly(run::program(binary).arg("--version"))?;
-    Ok(line
-        .split(" sha=")
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_owned())
+    Ok(line.split(" sha=").next().unwrap_or_default().trim().to_owned())
 }

@@ -23,11 +23,7 @@ pub(crate) fn chaos(seconds: u64) -> Result {
         return Ok(());
     }
     let line = "test --release -p redismutex --test chaos -- --ignored --nocapture";
-    run::run(
-        cargo()
-            .args(line.split(' '))
-            .env("CHAOS_SECONDS", seconds.to_string()),
-    )
+    run::run(cargo().args(line.split(' ')).env("CHAOS_SECONDS", seconds.to_string()))
 }
 
 /// Whether the target has been written yet.

@@ -18,36 +18,12 @@ struct Step {
 
 /// In the order of who finds a mistake soonest.
 const STEPS: &[Step] = &[
-    Step {
-        name: "servers",
-        about: "fetch the servers to test against",
-        run: all_servers,
-    },
-    Step {
-        name: "check",
-        about: "format, clippy, docs, import direction",
-        run: check::command,
-    },
-    Step {
-        name: "unit",
-        about: "unit and integration tests",
-        run: tests,
-    },
-    Step {
-        name: "doc",
-        about: "examples in the documentation",
-        run: doc_tests,
-    },
-    Step {
-        name: "demo",
-        about: "eight processes, one key, for a second",
-        run: short_demo,
-    },
-    Step {
-        name: "chaos",
-        about: "holders killed at random, short",
-        run: short_chaos,
-    },
+    Step { name: "servers", about: "fetch the servers to test against", run: all_servers },
+    Step { name: "check", about: "format, clippy, docs, import direction", run: check::command },
+    Step { name: "unit", about: "unit and integration tests", run: tests },
+    Step { name: "doc", about: "examples in the documentation", run: doc_tests },
+    Step { name: "demo", about: "eight processes, one key, for a second", run: short_demo },
+    Step { name: "chaos", about: "holders killed at random, short", run: short_chaos },
     Step {
         name: "python",
         about: "the Python package: build, lint, types, tests",
@@ -122,10 +98,7 @@ fn workspace(cargo: &mut std::process::Command) -> &mut std::process::Command {
 }
 
 fn short_demo() -> Result {
-    demo::command(&demo::Options {
-        seconds: 1.0,
-        ..demo::Options::default()
-    })
+    demo::command(&demo::Options { seconds: 1.0, ..demo::Options::default() })
 }
 
 fn short_chaos() -> Result {

@@ -64,9 +64,7 @@ fn contend(
         let guard = mutex.acquire(key)?;
         let acquired = now();
         thread::sleep(dice.between(500, 3_500));
-        let fence = guard
-            .fence()
-            .map_or("-".to_owned(), |fence| fence.0.to_string());
+        let fence = guard.fence().map_or("-".to_owned(), |fence| fence.0.to_string());
         let releasing = now();
         guard.release()?;
         let released = now();

@@ -40,26 +40,11 @@ impl Layer {
 const NOT_IN_RULES: &[(&str, &str)] = &[
     ("std::net", "the rules do no I/O"),
     ("std::thread", "the rules start no threads"),
-    (
-        "std::time::Instant",
-        "the rules read no clock: time comes in as an argument",
-    ),
-    (
-        "std::time::SystemTime",
-        "the rules read no clock: time comes in as an argument",
-    ),
-    (
-        "std::time::*",
-        "the rules read no clock, and a glob would bring one in",
-    ),
-    (
-        "time::Instant",
-        "the rules read no clock: time comes in as an argument",
-    ),
-    (
-        "time::SystemTime",
-        "the rules read no clock: time comes in as an argument",
-    ),
+    ("std::time::Instant", "the rules read no clock: time comes in as an argument"),
+    ("std::time::SystemTime", "the rules read no clock: time comes in as an argument"),
+    ("std::time::*", "the rules read no clock, and a glob would bring one in"),
+    ("time::Instant", "the rules read no clock: time comes in as an argument"),
+    ("time::SystemTime", "the rules read no clock: time comes in as an argument"),
     ("tokio", "the rules know no runtime"),
 ];
 
@@ -81,10 +66,7 @@ pub(crate) fn broken(file: &Path, source: &str) -> Vec<Broken> {
         let rule = upward(layer, path)
             .or_else(|| client_crate(layer, own_redis, path))
             .or_else(|| forbidden_in_rules(layer, path))?;
-        Some(Broken {
-            line: path.line,
-            rule,
-        })
+        Some(Broken { line: path.line, rule })
     };
     paths.iter().filter_map(judge).collect()
 }
@@ -109,23 +91,14 @@ fn forbidden_in_rules(layer: Layer, path: &Named) -> Option<String> {
 
 fn brings_own_redis(path: &Named) -> bool {
     path.is_in("crate::redis")
-        && matches!(
-            path.segments.get(2).map(String::as_str),
-            None | Some("self")
-        )
+        && matches!(path.segments.get(2).map(String::as_str), None | Some("self"))
 }
 
 /// `rules/lease.rs` is `["rules", "lease"]`, `rules/mod.rs` is `["rules"]`, `lib.rs` is the root.
 fn module_of(file: &Path) -> Vec<String> {
     let words = file.with_extension("");
-    let mut module: Vec<_> = words
-        .iter()
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
-    if module
-        .last()
-        .is_some_and(|last| last == "mod" || last == "lib")
-    {
+    let mut module: Vec<_> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    if module.last().is_some_and(|last| last == "mod" || last == "lib") {
         module.pop();
     }
     module
@@ -163,32 +136,15 @@ mod tests {
             "drive/watchdog.rs",
             "use crate::redis::Node; use crate::rules; use std::thread; use tokio::time;",
         );
-        fine(
-            "drive/watchdog.rs",
-            "use crate::redis; fn f(n: redis::Node) {}",
-        );
-        fine(
-            "guard.rs",
-            "use crate::drive::Claim; use crate::error::Error;",
-        );
-        fine(
-            "lib.rs",
-            "mod redis; pub use error::Error; fn f() { redis::connect() }",
-        );
+        fine("drive/watchdog.rs", "use crate::redis; fn f(n: redis::Node) {}");
+        fine("guard.rs", "use crate::drive::Claim; use crate::error::Error;");
+        fine("lib.rs", "mod redis; pub use error::Error; fn f() { redis::connect() }");
     }
 
     #[test]
     fn upwards_is_not() {
-        refused(
-            "rules/lease.rs",
-            "use crate::redis::Node;",
-            "not from rules up to redis",
-        );
-        refused(
-            "redis/node.rs",
-            "fn f() { crate::drive::go() }",
-            "not from redis up to drive",
-        );
+        refused("rules/lease.rs", "use crate::redis::Node;", "not from rules up to redis");
+        refused("redis/node.rs", "fn f() { crate::drive::go() }", "not from redis up to drive");
         refused(
             "drive/mod.rs",
             "use crate::{rules::lease, error::Error};",
@@ -205,43 +161,29 @@ mod tests {
     fn the_client_crate_stays_in_its_place() {
         let sentence = "only src/redis/ names the client crate";
         refused("drive/mod.rs", "use redis::Client;", sentence);
-        refused(
-            "guard.rs",
-            "use crate::redis; use ::redis::Client;",
-            sentence,
-        );
+        refused("guard.rs", "use crate::redis; use ::redis::Client;", sentence);
         refused("lib.rs", "pub use ::redis::Client;", sentence);
         refused("rules/tally.rs", "fn f(v: redis::Value) {}", sentence);
     }
 
     #[test]
     fn the_rules_know_no_world() {
-        refused(
-            "rules/lease.rs",
-            "use std::time::{Duration, Instant};",
-            "read no clock",
-        );
+        refused("rules/lease.rs", "use std::time::{Duration, Instant};", "read no clock");
         refused(
             "rules/lease.rs",
             "use std::time; fn f() { time::Instant::now() }",
             "read no clock",
         );
         refused("rules/lease.rs", "use std::time::*;", "glob");
-        refused(
-            "rules/lease.rs",
-            "fn f() { std::thread::sleep(d) }",
-            "no threads",
-        );
+        refused("rules/lease.rs", "fn f() { std::thread::sleep(d) }", "no threads");
         refused("rules/mod.rs", "use std::net::TcpStream;", "no I/O");
         refused("rules/mod.rs", "use tokio::sync;", "no runtime");
     }
 
     #[test]
     fn the_line_is_the_one_of_the_name() {
-        let found = broken(
-            Path::new("rules/lease.rs"),
-            "\n\nuse std::{\n    net::TcpStream,\n};\n",
-        );
+        let found =
+            broken(Path::new("rules/lease.rs"), "\n\nuse std::{\n    net::TcpStream,\n};\n");
         assert_eq!(found[0].line, 4);
     }
 }

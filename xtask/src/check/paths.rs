@@ -18,8 +18,7 @@ impl Named {
     /// Whether the path is this one or leads through it.
     pub(crate) fn is_in(&self, path: &str) -> bool {
         let mut segments = self.segments.iter();
-        path.split("::")
-            .all(|wanted| segments.next().is_some_and(|segment| segment == wanted))
+        path.split("::").all(|wanted| segments.next().is_some_and(|segment| segment == wanted))
     }
 }
 
@@ -120,11 +119,7 @@ impl Reader {
         }
         let line = self.tokens[at].line;
         self.add(segments, outside, line);
-        if self.text(at + 1) == "as" {
-            at + 3
-        } else {
-            at + 1
-        }
+        if self.text(at + 1) == "as" { at + 3 } else { at + 1 }
     }
 
     fn group(&mut self, mut at: usize, prefix: &[String], outside: bool) -> usize {
@@ -140,38 +135,20 @@ impl Reader {
     }
 
     fn add(&mut self, segments: Vec<String>, outside: bool, line: usize) {
-        let segments = if outside {
-            segments
-        } else {
-            self.spelt_out(segments)
-        };
-        self.found.push(Named {
-            segments,
-            outside,
-            line,
-        });
+        let segments = if outside { segments } else { self.spelt_out(segments) };
+        self.found.push(Named { segments, outside, line });
     }
 
     /// Spells out a leading `self` and `super`s.
     fn spelt_out(&self, segments: Vec<String>) -> Vec<String> {
-        let relative = segments
-            .iter()
-            .take_while(|s| *s == "self" || *s == "super")
-            .count();
+        let relative = segments.iter().take_while(|s| *s == "self" || *s == "super").count();
         if relative == 0 {
             return segments;
         }
-        let up = segments[..relative]
-            .iter()
-            .filter(|s| *s == "super")
-            .count();
+        let up = segments[..relative].iter().filter(|s| *s == "super").count();
         let here = &self.module[..self.module.len().saturating_sub(up)];
         let root = ["crate".to_owned()];
-        root.iter()
-            .chain(here)
-            .chain(&segments[relative..])
-            .cloned()
-            .collect()
+        root.iter().chain(here).chain(&segments[relative..]).cloned().collect()
     }
 
     fn text(&self, at: usize) -> &str {
@@ -215,10 +192,7 @@ mod tests {
             paths("mod t { use super::super::x; } use self::y;"),
             ["1:crate::rules::x", "1:crate::rules::lease::y"]
         );
-        assert_eq!(
-            paths("fn f() { super::super::drive::go() }"),
-            ["1:crate::drive::go"]
-        );
+        assert_eq!(paths("fn f() { super::super::drive::go() }"), ["1:crate::drive::go"]);
     }
 
     #[test]
@@ -227,24 +201,13 @@ mod tests {
             paths("let x: Vec<redis::Value> = a.b::<u8>(::tokio::spawn());"),
             ["1:redis::Value", "1:tokio::spawn"]
         );
-        assert_eq!(
-            paths("pub(crate) fn f() {} // std::net"),
-            Vec::<String>::new()
-        );
+        assert_eq!(paths("pub(crate) fn f() {} // std::net"), Vec::<String>::new());
         assert_eq!(paths("extern crate redis;"), ["1:redis"]);
     }
 
     #[test]
     fn what_is_no_rust_comes_to_an_end() {
-        for source in [
-            "use",
-            "use {",
-            "use a::",
-            "use {a::{;",
-            "mod",
-            "::",
-            "use ;;{,}",
-        ] {
+        for source in ["use", "use {", "use a::", "use {a::{;", "mod", "::", "use ;;{,}"] {
             let _ = paths(source);
         }
     }

@@ -18,11 +18,7 @@ impl Token {
 
 /// The tokens of a source text.
 pub(crate) fn tokens(source: &str) -> Vec<Token> {
-    let mut lexer = Lexer {
-        rest: source,
-        line: 1,
-        found: Vec::new(),
-    };
+    let mut lexer = Lexer { rest: source, line: 1, found: Vec::new() };
     while !lexer.rest.is_empty() {
         lexer.step();
     }
@@ -58,10 +54,7 @@ impl Lexer<'_> {
 
     fn take(&mut self, length: usize) {
         let text = self.rest[..length].to_owned();
-        self.found.push(Token {
-            text,
-            line: self.line,
-        });
+        self.found.push(Token { text, line: self.line });
         self.skip(length);
     }
 
@@ -136,11 +129,7 @@ mod tests {
     use super::tokens;
 
     fn words(source: &str) -> String {
-        tokens(source)
-            .iter()
-            .map(|t| t.text.as_str())
-            .collect::<Vec<_>>()
-            .join(" ")
+        tokens(source).iter().map(|t| t.text.as_str()).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
@@ -150,10 +139,7 @@ mod tests {
             words(r##"f("a::\"b", r#"c::"d"#, b"x", '"', '\'', b'q')"##),
             "f ( , , , , , b )"
         );
-        assert_eq!(
-            words("fn f<'a>(x: &'a str)"),
-            "fn f < ' a > ( x : & ' a str )"
-        );
+        assert_eq!(words("fn f<'a>(x: &'a str)"), "fn f < ' a > ( x : & ' a str )");
         assert_eq!(words("break_r0(boxed, crab)"), "break_r0 ( boxed , crab )");
     }
 

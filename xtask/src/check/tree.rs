@@ -6,14 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Made by tools, or not ours.
-const SKIPPED: &[&str] = &[
-    "target",
-    ".git",
-    "node_modules",
-    "__pycache__",
-    ".venv",
-    "venv",
-];
+const SKIPPED: &[&str] = &["target", ".git", "node_modules", "__pycache__", ".venv", "venv"];
 
 /// Directories of the machine that somebody worked on; spelt so that this file does not hold them.
 const MACHINE_PATHS: &[&str] = &[concat!("/", "work", "/"), concat!("/", "root", "/")];
@@ -26,10 +19,7 @@ pub(crate) fn files(root: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     collect(root, &mut found);
     found.sort();
-    found
-        .iter()
-        .filter_map(|file| file.strip_prefix(root).ok().map(Path::to_path_buf))
-        .collect()
+    found.iter().filter_map(|file| file.strip_prefix(root).ok().map(Path::to_path_buf)).collect()
 }
 
 fn collect(dir: &Path, found: &mut Vec<PathBuf>) {
@@ -66,9 +56,7 @@ fn names(line: &str, path: &str) -> bool {
 
 /// The number of lines, if the file is source and has too many.
 pub(crate) fn too_long(file: &Path, text: &str) -> Option<usize> {
-    let source = file
-        .extension()
-        .is_some_and(|end| end == "rs" || end == "py");
+    let source = file.extension().is_some_and(|end| end == "rs" || end == "py");
     let lines = text.lines().count();
     (source && lines > LONG).then_some(lines)
 }

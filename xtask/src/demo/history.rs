@@ -72,9 +72,8 @@ impl History {
             if hold.acquired < last.releasing {
                 let by = duration(last.releasing.min(hold.releasing) - hold.acquired);
                 let (a, b) = (last.worker + 1, hold.worker + 1);
-                found.push(format!(
-                    "worker {b} held the lock while worker {a} still did, for {by}"
-                ));
+                found
+                    .push(format!("worker {b} held the lock while worker {a} still did, for {by}"));
             }
             if hold.releasing > last.releasing {
                 last = hold;
@@ -86,9 +85,7 @@ impl History {
     fn fences_not_growing(&self) -> Vec<String> {
         let fences: Vec<_> = self.holds.iter().filter_map(|hold| hold.fence).collect();
         let wrong = fences.windows(2).filter(|pair| pair[0] >= pair[1]);
-        wrong
-            .map(|pair| format!("fence {} was followed by {}", pair[0], pair[1]))
-            .collect()
+        wrong.map(|pair| format!("fence {} was followed by {}", pair[0], pair[1])).collect()
     }
 
     /// How many each worker had.
@@ -109,11 +106,7 @@ impl History {
         };
         line(None, "acquisitions", self.about_rate());
         let overlaps = self.overlaps();
-        line(
-            Some(overlaps.is_empty()),
-            "exclusive",
-            self.about_overlaps(&overlaps),
-        );
+        line(Some(overlaps.is_empty()), "exclusive", self.about_overlaps(&overlaps));
         let fences = self.fences_not_growing();
         line(Some(fences.is_empty()), "fence", self.about_fences(&fences));
         line(None, "hand-off", self.about_hand_offs());
@@ -124,24 +117,10 @@ impl History {
 
     fn about_rate(&self) -> String {
         let count = self.holds.len();
-        let begin = self
-            .holds
-            .iter()
-            .map(|hold| hold.waiting)
-            .min()
-            .unwrap_or(0);
-        let end = self
-            .holds
-            .iter()
-            .map(|hold| hold.released)
-            .max()
-            .unwrap_or(0);
+        let begin = self.holds.iter().map(|hold| hold.waiting).min().unwrap_or(0);
+        let end = self.holds.iter().map(|hold| hold.released).max().unwrap_or(0);
         let seconds = (end - begin) as f64 / 1e9;
-        let busy: u64 = self
-            .holds
-            .iter()
-            .map(|hold| hold.releasing - hold.acquired)
-            .sum();
+        let busy: u64 = self.holds.iter().map(|hold| hold.releasing - hold.acquired).sum();
         let share = 100.0 * busy as f64 / (end - begin).max(1) as f64;
         format!(
             "{count} in {seconds:.1} s by {}; {share:.0} % of that time somebody held the lock",
@@ -155,19 +134,12 @@ impl History {
                 "no two overlapped: all {} holds compared, by their times",
                 self.holds.len()
             ),
-            n => format!(
-                "{n} of {} holds OVERLAPPED an earlier one",
-                self.holds.len()
-            ),
+            n => format!("{n} of {} holds OVERLAPPED an earlier one", self.holds.len()),
         }
     }
 
     fn about_fences(&self, wrong: &[String]) -> String {
-        let known = self
-            .holds
-            .iter()
-            .filter(|hold| hold.fence.is_some())
-            .count();
+        let known = self.holds.iter().filter(|hold| hold.fence.is_some()).count();
         match (known, wrong.len()) {
             (0, _) => "this server gives no fencing tokens".to_owned(),
             (_, 0) => format!("grew with every one of {known} grants"),
@@ -180,10 +152,7 @@ impl History {
         if times.is_empty() {
             return "nobody ever waited for a release".to_owned();
         }
-        let (median, high) = (
-            duration(quantile(&times, 0.5)),
-            duration(quantile(&times, 0.99)),
-        );
+        let (median, high) = (duration(quantile(&times, 0.5)), duration(quantile(&times, 0.99)));
         format!(
             "median {median}, 99 % within {high}: release called → next process has it ({} times)",
             times.len()
@@ -202,11 +171,7 @@ impl History {
     fn about_fairness(&self) -> String {
         let counts = self.counts();
         let list: Vec<_> = counts.iter().map(usize::to_string).collect();
-        format!(
-            "Jain index {:.4} (1 is even); each had {}",
-            jain(&counts),
-            list.join(" ")
-        )
+        format!("Jain index {:.4} (1 is even); each had {}", jain(&counts), list.join(" "))
     }
 }
 
@@ -231,20 +196,9 @@ fn parse(worker: usize, line: &str) -> Option<Hold> {
         releasing.parse().ok()?,
         released.parse().ok()?,
     ];
-    let fence = if *fence == "-" {
-        None
-    } else {
-        Some(fence.parse().ok()?)
-    };
+    let fence = if *fence == "-" { None } else { Some(fence.parse().ok()?) };
     let ordered = waiting <= acquired && acquired <= releasing && releasing <= released;
-    ordered.then_some(Hold {
-        worker,
-        waiting,
-        acquired,
-        releasing,
-        released,
-        fence,
-    })
+    ordered.then_some(Hold { worker, waiting, acquired, releasing, released, fence })
 }
 
 fn sorted(times: impl Iterator<Item = u64>) -> Vec<u64> {

@@ -20,14 +20,7 @@ impl Paint {
         let colours = stdout().is_terminal() && !refused;
         let width =
             rustix::termios::tcgetwinsize(stdout()).map_or(0, |size| usize::from(size.ws_col));
-        Self {
-            colours,
-            width: if width == 0 {
-                100
-            } else {
-                width.clamp(60, 160)
-            },
-        }
+        Self { colours, width: if width == 0 { 100 } else { width.clamp(60, 160) } }
     }
 
     /// Text in a worker's colour, as a block if `filled`.
@@ -41,19 +34,11 @@ impl Paint {
     }
 
     pub(crate) fn dim(&self, text: &str) -> String {
-        if self.colours {
-            format!("\x1b[2m{text}\x1b[0m")
-        } else {
-            text.to_owned()
-        }
+        if self.colours { format!("\x1b[2m{text}\x1b[0m") } else { text.to_owned() }
     }
 
     pub(crate) fn bold(&self, text: &str) -> String {
-        if self.colours {
-            format!("\x1b[1m{text}\x1b[0m")
-        } else {
-            text.to_owned()
-        }
+        if self.colours { format!("\x1b[1m{text}\x1b[0m") } else { text.to_owned() }
     }
 
     /// The mark before something that was checked.
@@ -79,11 +64,7 @@ pub(crate) fn duration(ns: u64) -> String {
 
 /// So many processes.
 pub(crate) fn processes(count: usize) -> String {
-    if count == 1 {
-        "1 process".to_owned()
-    } else {
-        format!("{count} processes")
-    }
+    if count == 1 { "1 process".to_owned() } else { format!("{count} processes") }
 }
 
 #[cfg(test)]
@@ -93,9 +74,6 @@ mod tests {
     #[test]
     fn durations_are_short() {
         let shown = [0, 87_400, 999_700, 24_130_000, 99_960_000, 1_500_000_000].map(duration);
-        assert_eq!(
-            shown,
-            ["0 µs", "87 µs", "1.0 ms", "24.1 ms", "100 ms", "1.50 s"]
-        );
+        assert_eq!(shown, ["0 µs", "87 µs", "1.0 ms", "24.1 ms", "100 ms", "1.50 s"]);
     }
 }

@@ -26,21 +26,13 @@ impl Server {
     /// The one at this address, or a private one.
     pub(crate) fn of(url: Option<&str>) -> Result<Self> {
         if let Some(url) = url {
-            return Ok(Self {
-                url: url.to_owned(),
-                about: without_password(url),
-                _private: None,
-            });
+            return Ok(Self { url: url.to_owned(), about: without_password(url), _private: None });
         }
         let binary = find()?;
         let about = servers::version(&binary)?;
         let private = Private::start(&binary)?;
         let url = format!("redis+unix://{}", private.socket().display());
-        Ok(Self {
-            url,
-            about: format!("{about}, over a unix socket"),
-            _private: Some(private),
-        })
+        Ok(Self { url, about: format!("{about}, over a unix socket"), _private: Some(private) })
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -55,10 +47,7 @@ impl Server {
 
 /// A server on PATH, else the fetched one.
 fn find() -> Result<PathBuf> {
-    if let Some(binary) = ["valkey-server", "redis-server"]
-        .into_iter()
-        .find_map(on_path)
-    {
+    if let Some(binary) = ["valkey-server", "redis-server"].into_iter().find_map(on_path) {
         return Ok(binary);
     }
     servers::fetch(&Flavour::VALKEY).map_err(|why| {
@@ -117,9 +106,7 @@ impl Drop for Private {
 
 /// A new directory that only this user can enter; short, for a socket's path may have about 100 bytes.
 fn private_dir() -> io::Result<PathBuf> {
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let name = format!("redismutex-{}-{}", std::process::id(), now.subsec_nanos());
     let dir = std::env::temp_dir().join(name);
     DirBuilder::new().mode(0o700).create(&dir)?;
@@ -130,11 +117,7 @@ fn start_keeper(binary: &Path, dir: &Path) -> io::Result<Child> {
     let mut keeper = Command::new(std::env::current_exe()?);
     keeper.arg("keep-server").arg(binary).arg(dir);
     // A group of its own: Ctrl-C must end the demo, and then the keeper ends the server.
-    keeper
-        .process_group(0)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
+    keeper.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).spawn()
 }
 
 /// The hidden command `keep-server`: runs a server until its own input ends, which it does when the demo ends,
@@ -151,16 +134,7 @@ pub(crate) fn keep(binary: &Path, dir: &Path) -> Result {
 
 fn start_server(binary: &Path, dir: &Path) -> io::Result<Child> {
     let mut server = program(binary);
-    server.args([
-        "--port",
-        "0",
-        "--save",
-        "",
-        "--appendonly",
-        "no",
-        "--unixsocketperm",
-        "700",
-    ]);
+    server.args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocketperm", "700"]);
     server
         .arg("--unixsocket")
         .arg(dir.join("sock"))
@@ -185,10 +159,7 @@ mod tests {
 
     #[test]
     fn a_password_is_not_shown() {
-        assert_eq!(
-            without_password("redis://user:p@ss@host:1/2"),
-            "redis://host:1/2"
-        );
+        assert_eq!(without_password("redis://user:p@ss@host:1/2"), "redis://host:1/2");
         assert_eq!(without_password("redis://host:1"), "redis://host:1");
     }
 }

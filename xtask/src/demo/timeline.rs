@@ -31,16 +31,9 @@ pub(crate) fn draw(history: &History, paint: &Paint) -> String {
     let window = Window::of(history, paint.width);
     let mut out = String::new();
     let span = duration(window.step * window.columns as u64);
-    let legend = format!(
-        "{} holds it   {} waits",
-        paint.worker(0, true, &full(paint, 3)),
-        paint.dim("···")
-    );
-    let _ = writeln!(
-        out,
-        "{:MARGIN$}{span} out of the middle of the run   {legend}\n",
-        ""
-    );
+    let legend =
+        format!("{} holds it   {} waits", paint.worker(0, true, &full(paint, 3)), paint.dim("···"));
+    let _ = writeln!(out, "{:MARGIN$}{span} out of the middle of the run   {legend}\n", "");
     for worker in 0..history.workers {
         let name = format!("  {:<10}", format!("worker {}", worker + 1));
         let _ = writeln!(
@@ -66,19 +59,11 @@ impl Window {
         // Half a block before the first, so that one sees it begin.
         let begin = holds[middle].acquired.saturating_sub(3 * step);
         let end = begin + step * columns as u64;
-        let inside = holds[middle..]
-            .iter()
-            .take_while(|hold| hold.acquired < end)
-            .count()
-            .min(ROWS);
+        let inside =
+            holds[middle..].iter().take_while(|hold| hold.acquired < end).count().min(ROWS);
         let last = holds.get(middle + inside).map_or(end, |next| next.acquired);
         let columns = columns.min(((last.min(end) - begin) / step) as usize + 1);
-        Self {
-            begin,
-            step,
-            columns,
-            shown: middle..middle + inside,
-        }
+        Self { begin, step, columns, shown: middle..middle + inside }
     }
 }
 
@@ -133,34 +118,23 @@ fn row(history: &History, window: &Window, worker: usize, paint: &Paint) -> Stri
 
 /// A hold, with its number in the table where there is room.
 fn block(place: usize, window: &Window, length: usize, paint: &Paint) -> String {
-    let number = window
-        .shown
-        .contains(&place)
-        .then(|| (place - window.shown.start + 1).to_string());
-    let number = number
-        .filter(|number| number.len() <= length)
-        .unwrap_or_default();
+    let number =
+        window.shown.contains(&place).then(|| (place - window.shown.start + 1).to_string());
+    let number = number.filter(|number| number.len() <= length).unwrap_or_default();
     let rest = full(paint, length - number.len());
     number + &rest
 }
 
 /// Without colours the block itself must be seen.
 fn full(paint: &Paint, length: usize) -> String {
-    if paint.colours {
-        " ".repeat(length)
-    } else {
-        "█".repeat(length)
-    }
+    if paint.colours { " ".repeat(length) } else { "█".repeat(length) }
 }
 
 /// Times below the rows.
 fn axis(window: &Window) -> String {
     let mut line = String::new();
     for column in (0..window.columns).step_by(20) {
-        let tick = format!(
-            "╵{}",
-            duration(window.step * column as u64).replace(".0 ", " ")
-        );
+        let tick = format!("╵{}", duration(window.step * column as u64).replace(".0 ", " "));
         let room = (window.columns - column).min(20);
         if tick.chars().count() <= room {
             let _ = write!(line, "{tick:<room$}");
@@ -170,10 +144,8 @@ fn axis(window: &Window) -> String {
 }
 
 fn table(history: &History, window: &Window, paint: &Paint) -> String {
-    let head = format!(
-        "  {:>3}  {:<10}{:>10}{:>10}{:>10}  fence",
-        "", "", "waited", "held", "hand-off"
-    );
+    let head =
+        format!("  {:>3}  {:<10}{:>10}{:>10}{:>10}  fence", "", "", "waited", "held", "hand-off");
     let mut out = format!("{}\n", paint.dim(&head));
     for place in window.shown.clone() {
         let hold = &history.holds[place];
@@ -187,13 +159,8 @@ fn table(history: &History, window: &Window, paint: &Paint) -> String {
         let held = duration(hold.releasing - hold.acquired);
         // A dash: it was free for a while, so nobody handed it over.
         let hand_off = history.hand_off(place).map_or("–".to_owned(), duration);
-        let fence = hold
-            .fence
-            .map_or("none".to_owned(), |fence| fence.to_string());
-        let _ = writeln!(
-            out,
-            "  {number:>3}  {name}{waited:>10}{held:>10}{hand_off:>10}  {fence}"
-        );
+        let fence = hold.fence.map_or("none".to_owned(), |fence| fence.to_string());
+        let _ = writeln!(out, "  {number:>3}  {name}{waited:>10}{held:>10}{hand_off:>10}  {fence}");
     }
     out
 }
@@ -205,10 +172,7 @@ mod tests {
 
     #[test]
     fn steps_are_round() {
-        assert_eq!(
-            [1, 1_001, 350_000, 1_000_000].map(round),
-            [1_000, 2_000, 500_000, 1_000_000]
-        );
+        assert_eq!([1, 1_001, 350_000, 1_000_000].map(round), [1_000, 2_000, 500_000, 1_000_000]);
     }
 
     #[test]
@@ -222,17 +186,8 @@ mod tests {
             fence: Some(n + 1),
         };
         let history = History::new(4, (0..100).map(hold).collect());
-        let text = draw(
-            &history,
-            &Paint {
-                colours: false,
-                width: 100,
-            },
-        );
-        assert!(
-            text.lines().all(|line| line.chars().count() <= 100),
-            "{text}"
-        );
+        let text = draw(&history, &Paint { colours: false, width: 100 });
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
         let rows: Vec<Vec<char>> = text
             .lines()
             .filter(|line| line.contains("worker") && line.contains('█'))
@@ -240,33 +195,20 @@ mod tests {
             .collect();
         assert_eq!(rows.len(), 4, "{text}");
         for column in super::MARGIN..100 {
-            let holders = rows.iter().filter(|row| {
-                row.get(column)
-                    .is_some_and(|c| *c == '█' || c.is_ascii_digit())
-            });
+            let holders = rows
+                .iter()
+                .filter(|row| row.get(column).is_some_and(|c| *c == '█' || c.is_ascii_digit()));
             assert!(holders.count() <= 1, "column {column}\n{text}");
         }
     }
 
     #[test]
     fn a_single_hold_can_be_drawn() {
-        let only = Hold {
-            worker: 0,
-            waiting: 1,
-            acquired: 2,
-            releasing: 3,
-            released: 4,
-            fence: None,
-        };
+        let only =
+            Hold { worker: 0, waiting: 1, acquired: 2, releasing: 3, released: 4, fence: None };
         assert!(
-            draw(
-                &History::new(1, vec![only]),
-                &Paint {
-                    colours: true,
-                    width: 60
-                }
-            )
-            .contains("worker 1")
+            draw(&History::new(1, vec![only]), &Paint { colours: true, width: 60 })
+                .contains("worker 1")
         );
     }
 }

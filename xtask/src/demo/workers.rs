@@ -18,10 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(40);
 pub(crate) fn build() -> Result<PathBuf> {
     let exe =
         std::env::current_exe().map_err(|e| format!("cannot find the target directory: {e}"))?;
-    let target = exe
-        .parent()
-        .and_then(Path::parent)
-        .unwrap_or(Path::new("target"));
+    let target = exe.parent().and_then(Path::parent).unwrap_or(Path::new("target"));
     let worker = target.join("release/demo-worker");
     let mut build = cargo();
     if worker.exists() {
@@ -51,20 +48,13 @@ pub(crate) fn contend(
     dir: &Path,
 ) -> Result<Vec<PathBuf>> {
     let key = format!("redismutex-demo-{}", std::process::id());
-    let files: Vec<_> = (1..=options.workers)
-        .map(|n| dir.join(format!("worker-{n}")))
-        .collect();
+    let files: Vec<_> = (1..=options.workers).map(|n| dir.join(format!("worker-{n}"))).collect();
     let mut workers = Workers(Vec::new());
     for (file, seed) in files.iter().zip(1_u64..) {
         let mut command = Command::new(worker);
         // Neighbouring seeds would make neighbours alike at first.
         command
-            .args([
-                url,
-                &key,
-                &(seed * 0x9E37_79B9).to_string(),
-                &options.seconds.to_string(),
-            ])
+            .args([url, &key, &(seed * 0x9E37_79B9).to_string(), &options.seconds.to_string()])
             .arg(file);
         workers.start(command)?;
     }
@@ -78,15 +68,8 @@ struct Workers(Vec<Child>);
 
 impl Workers {
     fn start(&mut self, mut command: Command) -> Result {
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        self.0.push(
-            command
-                .spawn()
-                .map_err(|e| format!("cannot start a worker: {e}"))?,
-        );
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.0.push(command.spawn().map_err(|e| format!("cannot start a worker: {e}"))?);
         Ok(())
     }
 
@@ -94,19 +77,13 @@ impl Workers {
     fn begin(&mut self) -> Result {
         for (worker, n) in self.0.iter_mut().zip(1..) {
             let mut line = String::new();
-            let said = worker
-                .stdout
-                .take()
-                .map(|out| BufReader::new(out).read_line(&mut line));
+            let said = worker.stdout.take().map(|out| BufReader::new(out).read_line(&mut line));
             if !matches!(said, Some(Ok(1..))) {
                 return Err(format!("worker {n} could not begin: {}", complaint(worker)));
             }
         }
         for worker in &mut self.0 {
-            let told = worker
-                .stdin
-                .take()
-                .map(|mut input| input.write_all(b"go\n"));
+            let told = worker.stdin.take().map(|mut input| input.write_all(b"go\n"));
             if !matches!(told, Some(Ok(()))) {
                 return Err("a worker ended before it began".to_owned());
             }
@@ -139,11 +116,7 @@ fn complaint(worker: &mut Child) -> String {
         let _ = stderr.read_to_string(&mut text);
     }
     let text = text.trim();
-    if text.is_empty() {
-        "it did not say why".to_owned()
-    } else {
-        text.to_owned()
-    }
+    if text.is_empty() { "it did not say why".to_owned() } else { text.to_owned() }
 }
 
 impl Drop for Workers {

