@@ -3,7 +3,7 @@
 use crate::drive::core::Core;
 use crate::drive::reader;
 use crate::face::Face;
-use crate::redis::address::{Address, Credentials};
+use crate::redis::address::{Address, Credentials, Identity};
 use crate::redis::node::Reader;
 use crate::rules::protocol::{Fault, FaultKind};
 use crate::rules::settings::Settings;
@@ -17,7 +17,7 @@ pub(crate) struct Plan {
     pub(crate) urls: Vec<String>,
     pub(crate) settings: Settings,
     pub(crate) roots: Option<Arc<[u8]>>,
-    pub(crate) client: Option<(Arc<[u8]>, Arc<[u8]>)>,
+    pub(crate) client: Option<Identity>,
     pub(crate) credentials: Option<Credentials>,
 }
 
@@ -103,7 +103,10 @@ macro_rules! builder_settings {
         /// PEM of our own certificate chain and of its key, for servers that ask for one.
         #[cfg(feature = "tls-rustls")]
         pub fn tls_client(mut self, chain: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
-            self.0.client = Some((chain.into().into(), key.into().into()));
+            self.0.client = Some($crate::redis::address::Identity {
+                chain: chain.into().into(),
+                key: key.into().into(),
+            });
             self
         }
 

@@ -5,7 +5,7 @@ use crate::drive::acquire::NotAcquired;
 use crate::drive::core::Unusable;
 use crate::drive::release::Extended;
 use crate::rules::protocol::{Fault, FaultKind};
-use crate::rules::release::Released;
+use crate::rules::release::Outcome;
 use std::time::Duration;
 
 /// Why there is no lock, or no longer.
@@ -119,11 +119,11 @@ impl Error {
         }
     }
 
-    pub(crate) fn of_release(key: &Key, released: Released) -> Result<(), Self> {
+    pub(crate) fn of_release(key: &Key, released: Outcome) -> Result<(), Self> {
         match released {
-            Released::Released => Ok(()),
-            Released::Lost => Err(Self::lost(key)),
-            Released::Unknown(fault) | Released::Denied(fault) => {
+            Outcome::Released => Ok(()),
+            Outcome::Lost => Err(Self::lost(key)),
+            Outcome::Unknown(fault) | Outcome::Denied(fault) => {
                 Err(Self::of_fault(Some(key), fault))
             }
         }

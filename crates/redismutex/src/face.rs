@@ -1,7 +1,7 @@
 //! What the async and the blocking face have in common: checking what comes in, and naming what goes out.
 
 use crate::drive::acquire::{Held, acquire};
-use crate::drive::core::{Core, owner_token};
+use crate::drive::core::Core;
 use crate::drive::release::{extend, release};
 use crate::redis::clock;
 use crate::redis::node::Answered;
@@ -41,7 +41,10 @@ impl Face {
     pub(crate) async fn acquire(&self, key: &[u8], token: Option<&str>) -> Result<Held, Error> {
         self.settings.check(true).map_err(Error::config)?;
         let names = names(key)?;
-        let token = token.map_or_else(new_token, |token| Ok(token.into()))?;
+        let token = match token {
+            Some(token) => token.into(),
+            None => self.core.tokens.token().map_err(no_random_bytes)?,
+        };
         let lock = names.lock.clone();
         acquire(self.core.clone(), &self.settings, names, token)
             .await
@@ -137,11 +140,7 @@ fn shown(key: &[u8]) -> Option<Key> {
     (1..=200).contains(&key.len()).then(|| Key::new(key))
 }
 
-fn new_token() -> Result<Arc<str>, Error> {
-    owner_token().map_err(|error| {
-        Error::of_fault(
-            None,
-            Fault::new(FaultKind::NotSent, format!("the system gives no random bytes: {error}")),
-        )
-    })
+fn no_random_bytes(error: std::io::Error) -> Error {
+    let message = format!("the system gives no random bytes: {error}");
+    Error::of_fault(None, Fault::new(FaultKind::NotSent, message))
 }

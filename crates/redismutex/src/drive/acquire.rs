@@ -146,7 +146,7 @@ pub(crate) async fn acquire(
             }
             Step::Wait(until) => match waiting.mail(until).await {
                 Some(Mail::Push(received, push)) => {
-                    acquisition.pushed(received, clock::now(), &push)
+                    acquisition.pushed(received, clock::now(), &push);
                 }
                 Some(Mail::Disconnected) => acquisition.reconnected(clock::now()),
                 None => {}

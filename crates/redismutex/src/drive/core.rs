@@ -2,6 +2,7 @@
 
 use super::claim::Due;
 use super::timer::{Alarms, Timer};
+use super::token::Tokens;
 use super::watchdog::Watchdog;
 use crate::redis::address::Address;
 use crate::redis::hub::Hub;
@@ -21,6 +22,7 @@ pub(crate) struct Core {
     pub(crate) timer: Arc<Timer>,
     pub(crate) alarms: Alarms,
     pub(crate) watchdog: Arc<Watchdog>,
+    pub(crate) tokens: Tokens,
     process: u32,
 }
 
@@ -34,9 +36,10 @@ pub(crate) enum Unusable {
 
 impl Core {
     pub(crate) fn new(address: Address, reader: Reader) -> io::Result<Arc<Self>> {
+        let tokens = Tokens::default();
         let hub = Arc::new(Hub::default());
         let timer = Arc::new(Timer::default());
-        let channel = format!("redismutex:{}", hex(random()?));
+        let channel = format!("redismutex:{}", tokens.word()?);
         let me: Arc<OnceLock<Weak<Self>>> = Arc::default();
         let unclaimed = pass_on(me.clone());
         let led = matches!(reader, Reader::Led);
@@ -54,6 +57,7 @@ impl Core {
             watchdog: Watchdog::new(watched),
             hub,
             timer,
+            tokens,
             alarms,
             process: std::process::id(),
         });
@@ -137,33 +141,4 @@ fn pass_on(core: Arc<OnceLock<Weak<Core>>>) -> Unclaimed {
             });
         }
     })
-}
-
-/// Sixteen bytes that nobody can guess.
-pub(crate) fn random() -> io::Result<[u8; 16]> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
-    Ok(bytes)
-}
-
-fn hex(bytes: [u8; 16]) -> String {
-    bytes[..8].iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// A new owner token: a random UUID, as the seed writes it.
-pub(crate) fn owner_token() -> io::Result<Arc<str>> {
-    let mut bytes = random()?;
-    bytes[6] = bytes[6] & 0x0f | 0x40;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    let number = u128::from_be_bytes(bytes);
-    let part = |from: u32, digits: u32| (number >> (from * 4)) & ((1 << (digits * 4)) - 1);
-    Ok(format!(
-        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-        part(24, 8),
-        part(20, 4),
-        part(16, 4),
-        part(12, 4),
-        part(0, 12)
-    )
-    .into())
 }

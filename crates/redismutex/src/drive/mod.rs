@@ -13,4 +13,5 @@ pub(crate) mod reader;
 pub(crate) mod release;
 pub(crate) mod telemetry;
 pub(crate) mod timer;
+pub(crate) mod token;
 pub(crate) mod watchdog;

@@ -6,18 +6,18 @@ use crate::redis::clock;
 use crate::redis::node::Answered;
 use crate::rules::protocol::request::Ask;
 use crate::rules::protocol::{Fault, OwnerReply, Request};
-use crate::rules::release::{Next, Release, Released};
+use crate::rules::release::{Next, Outcome, Release};
 use crate::rules::renewal::{self, Renewal};
 use std::time::Duration;
 
 /// Releases. Dropped at any point, it goes on in the background.
-pub(crate) async fn release(held: Held) -> Released {
+pub(crate) async fn release(held: Held) -> Outcome {
     let lease = held.lease().clone();
     let Held { watch, mut claim, .. } = held;
     drop(watch);
     if !lease.is_of_this_process() {
         claim.leak();
-        return Released::Lost;
+        return Outcome::Lost;
     }
     let core = claim.core().clone();
     let mut release = Release::new(clock::now(), lease.deadline());
@@ -34,9 +34,9 @@ pub(crate) async fn release(held: Held) -> Released {
     }
     telemetry::released(claim.names(), &released);
     match &released {
-        Released::Released | Released::Lost => claim.settled(),
+        Outcome::Released | Outcome::Lost => claim.settled(),
         // Dropping the claim hands it to the background.
-        Released::Unknown(_) | Released::Denied(_) => drop(claim),
+        Outcome::Unknown(_) | Outcome::Denied(_) => drop(claim),
     }
     released
 }

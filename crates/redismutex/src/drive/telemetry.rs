@@ -4,7 +4,7 @@
 use crate::rules::acquire::Failure;
 use crate::rules::fence::Fence;
 use crate::rules::protocol::Names;
-use crate::rules::release::Released;
+use crate::rules::release::Outcome;
 use std::time::Duration;
 
 pub(super) fn acquired(names: &Names, waited: Duration, tries: u32, fence: Option<Fence>) {
@@ -40,12 +40,12 @@ pub(super) fn not_acquired(names: &Names, failure: &Failure) {
     let _ = (names, failure);
 }
 
-pub(super) fn released(names: &Names, released: &Released) {
+pub(super) fn released(names: &Names, released: &Outcome) {
     #[cfg(feature = "tracing")]
     match released {
-        Released::Released => tracing::debug!(key = %names.lock, "released"),
-        Released::Lost => tracing::warn!(key = %names.lock, "was not ours any more when released"),
-        Released::Unknown(fault) | Released::Denied(fault) => {
+        Outcome::Released => tracing::debug!(key = %names.lock, "released"),
+        Outcome::Lost => tracing::warn!(key = %names.lock, "was not ours any more when released"),
+        Outcome::Unknown(fault) | Outcome::Denied(fault) => {
             tracing::warn!(key = %names.lock, %fault, "not released yet");
         }
     }

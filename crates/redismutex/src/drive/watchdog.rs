@@ -265,9 +265,9 @@ impl Watchdog {
                     let answer = answered.map_or_else(silence, |answered| answered.answer);
                     answers.truncate(answers.len().max(index));
                     if index < answers.len() {
-                        answers[index] = answer
+                        answers[index] = answer;
                     } else {
-                        answers.push(answer)
+                        answers.push(answer);
                     }
                 }
             }

@@ -9,10 +9,17 @@ use std::sync::Arc;
 pub(crate) struct TlsSettings {
     /// PEM of the authorities to trust, instead of the public ones.
     pub(crate) roots: Option<Arc<[u8]>>,
-    /// PEM of our certificate chain and of its key.
-    pub(crate) client: Option<(Arc<[u8]>, Arc<[u8]>)>,
+    pub(crate) client: Option<Identity>,
     /// Trust whoever answers.
     pub(crate) insecure: bool,
+}
+
+/// Our certificate chain and its key, as PEM.
+#[derive(Clone)]
+#[cfg_attr(not(feature = "tls-rustls"), allow(dead_code))]
+pub(crate) struct Identity {
+    pub(crate) chain: Arc<[u8]>,
+    pub(crate) key: Arc<[u8]>,
 }
 
 /// Gives user and password anew for each connection.

@@ -356,8 +356,11 @@ impl Link {
     }
 
     fn confirm_subscription(&self) -> io::Result<()> {
-        let front = lock(&self.expected).pop_front_if(|expected| expected.subscription);
-        if let Some(Expected { sink, .. }) = front {
+        let mut expected = lock(&self.expected);
+        if expected.front().is_some_and(|front| front.subscription)
+            && let Some(Expected { sink, .. }) = expected.pop_front()
+        {
+            drop(expected);
             self.subscribed.store(true, Ordering::Release);
             sink.take(Ok(crate::rules::protocol::Item::Nil));
         }

@@ -1,6 +1,6 @@
 //! Encryption by rustls.
 
-use super::address::TlsSettings;
+use super::address::{Identity, TlsSettings};
 use super::slot::lock;
 use super::wire::Socket;
 use rustls::pki_types::pem::PemObject;
@@ -92,8 +92,8 @@ fn config(settings: &TlsSettings) -> Result<ClientConfig, String> {
     };
     match &settings.client {
         None => Ok(builder.with_no_client_auth()),
-        Some((certificate, key)) => {
-            let chain = certificates(certificate)?;
+        Some(Identity { chain, key }) => {
+            let chain = certificates(chain)?;
             let key = PrivateKeyDer::from_pem_slice(key)
                 .map_err(|error| format!("client key: {error}"))?;
             builder

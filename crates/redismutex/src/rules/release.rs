@@ -11,7 +11,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// How a release ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Released {
+pub(crate) enum Outcome {
     /// It was ours to the end.
     Released,
     /// It was not ours any more.
@@ -25,7 +25,7 @@ pub(crate) enum Released {
 /// What to do after an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
-    Done(Released),
+    Done(Outcome),
     AgainAt(Moment),
 }
 
@@ -55,21 +55,21 @@ impl Release {
 
     pub(crate) fn answered(&mut self, now: Moment, answer: Result<OwnerReply, Fault>) -> Next {
         match answer {
-            Ok(OwnerReply::Done) => Next::Done(Released::Released),
+            Ok(OwnerReply::Done) => Next::Done(Outcome::Released),
             // Within the lease nobody but our own earlier attempt can have taken it away.
             Ok(OwnerReply::NotOurs) if self.may_have_run && now < self.deadline => {
-                Next::Done(Released::Released)
+                Next::Done(Outcome::Released)
             }
-            Ok(OwnerReply::NotOurs) => Next::Done(Released::Lost),
-            Err(fault) if fault.kind == FaultKind::WrongType => Next::Done(Released::Lost),
-            Err(fault) if !fault.may_pass() => Next::Done(Released::Denied(fault)),
+            Ok(OwnerReply::NotOurs) => Next::Done(Outcome::Lost),
+            Err(fault) if fault.kind == FaultKind::WrongType => Next::Done(Outcome::Lost),
+            Err(fault) if !fault.may_pass() => Next::Done(Outcome::Denied(fault)),
             Err(fault) => {
                 self.may_have_run |= fault.may_have_run();
                 let again = now + PAUSE;
                 if again < self.give_up {
                     Next::AgainAt(again)
                 } else {
-                    Next::Done(Released::Unknown(fault))
+                    Next::Done(Outcome::Unknown(fault))
                 }
             }
         }
@@ -94,12 +94,12 @@ mod tests {
     fn a_retried_release_whose_reply_was_lost_is_a_release() {
         let mut release = release();
         assert!(matches!(release.answered(NOW, Err(reset())), Next::AgainAt(_)));
-        assert_eq!(release.answered(NOW, Ok(OwnerReply::NotOurs)), Next::Done(Released::Released));
+        assert_eq!(release.answered(NOW, Ok(OwnerReply::NotOurs)), Next::Done(Outcome::Released));
     }
 
     #[test]
     fn a_release_of_what_is_not_ours_is_a_loss() {
-        assert_eq!(release().answered(NOW, Ok(OwnerReply::NotOurs)), Next::Done(Released::Lost));
+        assert_eq!(release().answered(NOW, Ok(OwnerReply::NotOurs)), Next::Done(Outcome::Lost));
     }
 
     #[test]
@@ -107,13 +107,13 @@ mod tests {
         let mut release = release();
         release.answered(NOW, Err(reset()));
         let late = NOW + Duration::from_secs(8);
-        assert_eq!(release.answered(late, Ok(OwnerReply::NotOurs)), Next::Done(Released::Lost));
+        assert_eq!(release.answered(late, Ok(OwnerReply::NotOurs)), Next::Done(Outcome::Lost));
     }
 
     #[test]
     fn a_server_that_stays_away_leaves_it_to_the_background() {
         let mut release = release();
         let next = release.answered(NOW + PATIENCE, Err(reset()));
-        assert_eq!(next, Next::Done(Released::Unknown(reset())));
+        assert_eq!(next, Next::Done(Outcome::Unknown(reset())));
     }
 }

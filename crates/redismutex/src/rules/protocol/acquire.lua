@@ -17,7 +17,7 @@ if redis.call('EXISTS', KEYS[2]) == 0 then
   if set then
     if set.err then return set end
     local time = redis.call('TIME')
-    local fence = string.format('%d%06d', time[1], time[2])
+    local fence = time[1] .. string.sub('00000' .. time[2], -6)
     local last = redis.call('SET', KEYS[4], fence .. ARGV[3], 'PX', ARGV[4], 'GET')
     -- As text: both begin with sixteen digits, and the record goes on after them.
     if not last or last < fence then return fence end

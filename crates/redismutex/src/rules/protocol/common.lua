@@ -17,7 +17,7 @@ local FENCE_KEPT_MS = 600000
 
 local time = redis.call('TIME')
 -- Sixteen digits of text: a Lua number would lose them on its way into a string.
-local function now_us() return string.format('%d%06d', time[1], time[2]) end
+local function now_us() return time[1] .. string.sub('00000' .. time[2], -6) end
 local function now_ms() return time[1] * 1000 + math.floor(time[2] / 1000) end
 
 -- Whether a reply of pcall is an error. Returned as it is, it keeps its code, which a raised one loses on Redis 6.
