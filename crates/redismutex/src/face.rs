@@ -40,6 +40,15 @@ impl Face {
     /// `token`: the owner token to use instead of a new random one.
     pub(crate) async fn acquire(&self, key: &[u8], token: Option<&str>) -> Result<Held, Error> {
         self.settings.check(true).map_err(Error::config)?;
+        self.acquire_unchecked(key, token).await
+    }
+
+    /// For a caller that has rules of its own about which settings go together.
+    pub(crate) async fn acquire_unchecked(
+        &self,
+        key: &[u8],
+        token: Option<&str>,
+    ) -> Result<Held, Error> {
         let names = names(key)?;
         let token = match token {
             Some(token) => token.into(),

@@ -51,6 +51,11 @@ where
 #[cfg(feature = "blocking")]
 pub use sisters::*;
 
+#[cfg(feature = "blocking")]
+pub mod python;
+#[cfg(feature = "blocking")]
+pub mod rules;
+
 /// What the command line and the Python package need beyond the public face.
 #[cfg(feature = "blocking")]
 mod sisters {

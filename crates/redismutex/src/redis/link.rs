@@ -119,6 +119,7 @@ impl Link {
     }
 
     /// Makes something of a second handle on the socket.
+    #[cfg(feature = "tokio")]
     pub(crate) fn handle<T>(
         &self,
         tcp: impl FnOnce(std::net::TcpStream) -> io::Result<T>,

@@ -1,0 +1,418 @@
+//! The rules, for a driver that reaches the server through a client of its own.
+//!
+//! Knows: what to send, what an answer means, what to do next. Must not know: the client, threads, waits.
+//! Such a driver polls: nothing is pushed to it, and others hold its turn for it until its next poll.
+
+use super::Reply;
+use super::python::Lookout;
+use crate::drive::acquire::NotAcquired;
+use crate::drive::lease::Lease;
+use crate::drive::release::Extended;
+use crate::redis::clock;
+use crate::rules::Moment;
+use crate::rules::acquire::{Acquisition, Asker, Failure, Granted, Step as Said, Subscription};
+use crate::rules::protocol::request::Ask;
+use crate::rules::protocol::{
+    AcquireReply, Fault, FaultKind, Inspection as Inspected, Item, Names, OwnerReply, Request,
+    Script,
+};
+use crate::rules::release::{Next, Release};
+use crate::rules::renewal::{self, Renewal};
+use crate::rules::settings::Settings;
+use crate::{Error, Fence, Inspection};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Longer than a lease lasts on the server, by its grain.
+const PAST_LEASE: Duration = Duration::from_millis(500);
+
+/// A script to be run.
+pub struct Call {
+    /// `acquire`, `extend`, `release` or `inspect`.
+    pub name: &'static str,
+    /// The script in full.
+    pub script: &'static str,
+    /// KEYS; the first is the lock.
+    pub keys: Vec<Vec<u8>>,
+    /// ARGV; the first is the owner token, of `acquire` and `extend` the second is the expiry in ms.
+    pub args: Vec<Vec<u8>>,
+}
+
+impl Call {
+    fn of(request: &Request) -> Self {
+        let name = match request.script() {
+            Script::Acquire => "acquire",
+            Script::Extend => "extend",
+            Script::Release => "release",
+            Script::Inspect => "inspect",
+        };
+        Self {
+            name,
+            script: request.script().source(),
+            keys: request.keys().into_iter().map(<[u8]>::to_vec).collect(),
+            args: request.args().into_iter().map(|arg| arg.into_owned()).collect(),
+        }
+    }
+}
+
+/// Why there is no reply.
+pub enum Trouble {
+    /// The server refused, with these words.
+    Refused(String),
+    /// Nothing was sent.
+    NotSent(String),
+    /// It is not known whether the server ran it.
+    Silence(String),
+}
+
+/// What came of a call.
+pub type Answer = Result<Reply, Trouble>;
+
+/// The clock that the rules go by, in nanoseconds.
+pub fn now() -> u64 {
+    clock::now().0
+}
+
+/// How to acquire.
+pub struct Wish<'a> {
+    /// The key.
+    pub key: &'a [u8],
+    /// The owner token.
+    pub token: &'a str,
+    /// Longest time to wait.
+    pub block_time: Duration,
+    /// How often to ask.
+    pub delay: Duration,
+    /// How long a grant lasts.
+    pub expiry: Duration,
+    /// Longest time to hold.
+    pub max_hold: Option<Duration>,
+    /// Who this is.
+    pub label: &'a str,
+}
+
+/// What to do next.
+pub enum Step {
+    /// Run this and report with [`Acquiring::answered`].
+    Call(Call),
+    /// Wait for as long.
+    Wait(Duration),
+    /// It is ours.
+    Granted(Tenure),
+}
+
+/// An acquisition on its way.
+pub struct Acquiring {
+    acquisition: Acquisition,
+    names: Arc<Names>,
+    token: Arc<str>,
+    expiry: Duration,
+    max_hold: Option<Duration>,
+    started: Moment,
+    /// When the server has surely forgotten what was sent; `None`: nothing was.
+    until: Option<Moment>,
+    /// An answer is missing or lost.
+    doubt: bool,
+    queues: bool,
+}
+
+impl Acquiring {
+    /// Begins. `queues`: scripts can be run, so that there is a queue to wait in.
+    pub fn new(wish: &Wish<'_>, queues: bool) -> Result<Self, Error> {
+        let settings = Settings {
+            block_time: wish.block_time,
+            delay: wish.delay,
+            expiry: wish.expiry,
+            max_hold: wish.max_hold,
+            label: wish.label.to_owned(),
+            renew: true,
+        };
+        settings.check(false).map_err(Error::config)?;
+        let names = named(wish.key)?;
+        let token: Arc<str> = wish.token.into();
+        let asker =
+            Asker { names: names.clone(), token: token.clone(), label: wish.label.into(), id: 0 };
+        let started = clock::now();
+        Ok(Self {
+            acquisition: Acquisition::new(asker, &settings, started, None),
+            names,
+            token,
+            expiry: wish.expiry,
+            max_hold: wish.max_hold,
+            started,
+            until: None,
+            doubt: false,
+            queues,
+        })
+    }
+
+    /// What to do now.
+    pub fn step(&mut self) -> Result<Step, Error> {
+        loop {
+            let now = clock::now();
+            match self.acquisition.step(now) {
+                Said::Subscribe => {
+                    let place =
+                        if self.queues { Subscription::Impossible } else { Subscription::NoQueue };
+                    self.acquisition.subscribed(now, place);
+                }
+                Said::Ask(request, _) => {
+                    self.until = Some(now + self.expiry + PAST_LEASE);
+                    // Until the answer is there.
+                    self.doubt = true;
+                    return Ok(Step::Call(Call::of(&request)));
+                }
+                Said::Wait(until) => return Ok(Step::Wait(now.until(until))),
+                Said::Granted(granted) => {
+                    self.until = None;
+                    return Ok(Step::Granted(self.tenure(granted, now)));
+                }
+                Said::Failed(failure) => return Err(self.failed(failure, now)),
+            }
+        }
+    }
+
+    /// What came of the last call, which was first sent at `sent` by [`now`].
+    pub fn answered(&mut self, sent: u64, answer: Answer) {
+        let answer = item(answer).and_then(|item| AcquireReply::parse(&item));
+        self.doubt = answer.as_ref().is_err_and(Fault::may_have_run);
+        self.acquisition.answered(Moment(sent), clock::now(), answer);
+    }
+
+    /// There are no scripts after all, hence no queue: says so before the call is made another way.
+    pub fn without_queue(&mut self) {
+        self.queues = false;
+        if self.acquisition.queue_entry().is_some() {
+            self.acquisition.subscribed(clock::now(), Subscription::NoQueue);
+        }
+    }
+
+    /// What undoes everything that was brought about, if anything can have been.
+    pub fn undo(&self) -> Option<Undo> {
+        let until = self.until?;
+        let (token, entry) = (self.token.clone(), self.acquisition.queue_entry());
+        let request = Request { names: self.names.clone(), ask: Ask::Release { token, entry } };
+        Some(Undo { call: Call::of(&request), again: self.doubt, until: until.0 })
+    }
+
+    fn tenure(&self, granted: Granted, now: Moment) -> Tenure {
+        let hold_until = self.max_hold.map(|longest| now + longest);
+        Tenure {
+            lease: Arc::new(Lease::new(granted.deadline, self.expiry, hold_until)),
+            names: self.names.clone(),
+            token: self.token.clone(),
+            fence: granted.fence,
+        }
+    }
+
+    fn failed(&self, failure: Failure, now: Moment) -> Error {
+        let failure = match failure {
+            Failure::Busy => NotAcquired::Busy { waited: self.started.until(now) },
+            Failure::Unavailable(fault) => NotAcquired::Unavailable(fault),
+            Failure::Hopeless(fault) => NotAcquired::Hopeless(fault),
+        };
+        Error::of_acquire(&self.names.lock, failure)
+    }
+}
+
+/// What undoes an acquisition that ended without the lock.
+pub struct Undo {
+    /// To be run.
+    pub call: Call,
+    /// Run it until `until`, whatever it answers: an earlier call may still be under way.
+    pub again: bool,
+    /// By [`now`]: after this the server has forgotten it by itself.
+    pub until: u64,
+}
+
+/// A lock that is ours for a time.
+pub struct Tenure {
+    lease: Arc<Lease>,
+    names: Arc<Names>,
+    token: Arc<str>,
+    fence: Option<Fence>,
+}
+
+/// How a renewal or an extension went.
+pub enum Lasting {
+    /// It lasts; to be renewed after so long.
+    Yes(Duration),
+    /// It is not ours any more.
+    Lost,
+    /// Nobody knows: ask again after so long.
+    Again(Duration),
+    /// The server refuses.
+    Refused(Error),
+}
+
+impl Tenure {
+    /// The fencing token.
+    pub fn fence(&self) -> Option<Fence> {
+        self.fence
+    }
+
+    /// The lease.
+    pub fn lookout(&self) -> Lookout {
+        Lookout::over(self.lease.clone())
+    }
+
+    /// When the first renewal is due, from now.
+    pub fn first_due(&self) -> Duration {
+        clock::now().until(renewal::first_due(self.lease.deadline(), self.lease.expiry()))
+    }
+
+    /// What lets it last: for `expiry`, or for as long as before. `None`: it is lost, or held for long enough.
+    pub fn extend(&self, expiry: Option<Duration>) -> Result<Option<(Call, Duration)>, Error> {
+        if let Some(expiry) = expiry {
+            Settings { expiry, ..Settings::default() }.check(false).map_err(Error::config)?;
+        }
+        let now = clock::now();
+        let full = expiry.unwrap_or_else(|| self.lease.expiry());
+        let wanted = renewal::wanted(full, self.lease.hold_until(), now);
+        let Some(wanted) = wanted.filter(|_| self.lease.is_valid()) else {
+            return Ok(None);
+        };
+        if expiry.is_some() {
+            // A shorter lease counts from now on, whether or not the answer comes.
+            self.lease.shorten(crate::rules::lease::deadline(now, wanted));
+        }
+        let ask = Ask::Extend { token: self.token.clone(), expiry: wanted };
+        Ok(Some((Call::of(&Request { names: self.names.clone(), ask }), wanted)))
+    }
+
+    /// What came of [`extend`](Self::extend) by `wanted`, sent at `sent`.
+    pub fn extended(
+        &self,
+        sent: u64,
+        wanted: Duration,
+        expiry: Option<Duration>,
+        answer: Answer,
+    ) -> Lasting {
+        let answer = item(answer).and_then(|item| OwnerReply::parse(&item));
+        let now = clock::now();
+        match (renewal::judge(Moment(sent), now, wanted, &answer), answer) {
+            (Renewal::Until(deadline), _) => {
+                if let Some(expiry) = expiry {
+                    self.lease.set_expiry(expiry);
+                }
+                self.lease.prolong(deadline);
+                let due = renewal::due(Moment(sent), self.lease.expiry());
+                if self.lease.is_valid() { Lasting::Yes(now.until(due)) } else { Lasting::Lost }
+            }
+            (Renewal::Lost, _) => {
+                self.lease.lose();
+                Lasting::Lost
+            }
+            (Renewal::AgainAt(_), Err(fault)) if !fault.may_pass() && expiry.is_some() => {
+                let extended = Extended::Unknown(fault);
+                match Error::of_extend(&self.names.lock, extended) {
+                    Err(error) => Lasting::Refused(error),
+                    Ok(()) => Lasting::Lost,
+                }
+            }
+            (Renewal::AgainAt(when), _) => Lasting::Again(now.until(when)),
+        }
+    }
+
+    /// Begins to give it back: from now on it is not ours.
+    pub fn release(&self) -> Releasing {
+        let deadline = self.lease.deadline();
+        self.lease.end();
+        let ask = Ask::Release { token: self.token.clone(), entry: None };
+        Releasing {
+            release: Release::new(clock::now(), deadline),
+            request: Request { names: self.names.clone(), ask },
+            until: deadline + PAST_LEASE + self.lease.expiry() / 10,
+        }
+    }
+
+    /// Forgets it: the lease runs out by itself.
+    pub fn leak(&self) {
+        self.lease.end();
+    }
+}
+
+/// A lock on its way back.
+pub struct Releasing {
+    release: Release,
+    request: Request,
+    until: Moment,
+}
+
+impl Releasing {
+    /// What to run.
+    pub fn call(&self) -> Call {
+        Call::of(&self.request)
+    }
+
+    /// By [`now`]: after this the server has forgotten it by itself.
+    pub fn until(&self) -> u64 {
+        self.until.0
+    }
+
+    /// What came of it: done, or to be run again after so long.
+    pub fn answered(&mut self, answer: Answer) -> Result<Option<Duration>, Error> {
+        let answer = item(answer).and_then(|item| OwnerReply::parse(&item));
+        let now = clock::now();
+        match self.release.answered(now, answer) {
+            Next::AgainAt(when) => Ok(Some(now.until(when))),
+            Next::Done(released) => {
+                Error::of_release(&self.request.names.lock, released).map(|()| None)
+            }
+        }
+    }
+}
+
+/// What looks at the lock of `key`.
+pub fn inspect(key: &[u8]) -> Result<Call, Error> {
+    Ok(Call::of(&Request { names: named(key)?, ask: Ask::Inspect { most: 100 } }))
+}
+
+/// What [`inspect`] saw.
+pub fn inspected(key: &[u8], answer: Answer) -> Result<Inspection, Error> {
+    let names = named(key)?;
+    let reply = item(answer).and_then(|item| Inspected::parse(&item));
+    reply.map(Inspection::of).map_err(|fault| Error::of_fault(Some(&names.lock), fault))
+}
+
+/// What gives back the lock that stands under `token`.
+pub fn release(key: &[u8], token: &str) -> Result<Call, Error> {
+    let ask = Ask::Release { token: token.into(), entry: None };
+    Ok(Call::of(&Request { names: named(key)?, ask }))
+}
+
+/// Whether [`release`] found it there.
+pub fn released(key: &[u8], answer: Answer) -> Result<bool, Error> {
+    let names = named(key)?;
+    let reply = item(answer).and_then(|item| OwnerReply::parse(&item));
+    reply
+        .map(|reply| reply == OwnerReply::Done)
+        .map_err(|fault| Error::of_fault(Some(&names.lock), fault))
+}
+
+fn named(key: &[u8]) -> Result<Arc<Names>, Error> {
+    Names::of(key).map(Arc::new).map_err(|message| Error::Config { key: None, message })
+}
+
+fn item(answer: Answer) -> Result<Item, Fault> {
+    match answer {
+        Ok(reply) => Ok(reply.into()),
+        Err(Trouble::Refused(words)) => {
+            let (code, detail) = words.split_once(' ').unwrap_or((&words, ""));
+            Err(Fault::of_server(code, detail))
+        }
+        Err(Trouble::NotSent(why)) => Err(Fault::new(FaultKind::NotSent, why)),
+        Err(Trouble::Silence(why)) => Err(Fault::new(FaultKind::Unknown, why)),
+    }
+}
+
+impl From<Reply> for Item {
+    fn from(reply: Reply) -> Self {
+        match reply {
+            Reply::Nil => Self::Nil,
+            Reply::Int(number) => Self::Int(number),
+            Reply::Bytes(bytes) => Self::Bytes(bytes),
+            Reply::List(replies) => Self::List(replies.into_iter().map(Self::from).collect()),
+        }
+    }
+}
