@@ -4,8 +4,8 @@
 //! machine drifts: only ratios travel.
 
 pub mod floor;
-pub mod pair;
 pub mod rounds;
+pub mod worker;
 
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
@@ -17,4 +17,13 @@ pub fn pin(pid: u32, processor: usize) {
     if set.set(processor).is_ok() {
         let _ = sched_setaffinity(Pid::from_raw(pid.cast_signed()), &set);
     }
+}
+
+/// Lets a process (0: this thread) run wherever the system likes.
+pub fn pin_anywhere(pid: u32) {
+    let mut set = CpuSet::new();
+    for processor in 0..CpuSet::count() {
+        let _ = set.set(processor);
+    }
+    let _ = sched_setaffinity(Pid::from_raw(pid.cast_signed()), &set);
 }

@@ -9,7 +9,9 @@ use super::encode;
 use super::hub::Hub;
 use super::slot::{Answer, Reply, Slot, lock};
 use super::turn::{Flag, Turn};
-use super::wire::{Socket, Wire};
+#[cfg(feature = "tokio")]
+use super::wire::Socket;
+use super::wire::Wire;
 use crate::rules::Moment;
 use crate::rules::protocol::{Fault, FaultKind, Push};
 use redis::{Parser, PushKind, Value};

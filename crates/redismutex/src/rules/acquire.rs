@@ -83,6 +83,8 @@ pub(crate) struct Acquisition {
     give_up: Moment,
     place: Place,
     wants_place: bool,
+    /// Whether the server has told its rank.
+    placed: bool,
     ask_at: Moment,
     reading: Option<ClockReading>,
     faults: u32,
@@ -110,6 +112,7 @@ impl Acquisition {
             give_up: now + settings.block_time,
             place: Place::None,
             wants_place: false,
+            placed: false,
             ask_at: now,
             reading: None,
             faults: 0,
@@ -237,6 +240,7 @@ impl Acquisition {
             self.wants_place = true;
             self.ask_at = now;
         } else {
+            self.placed |= busy.rank.is_some();
             self.ask_at = (now + self.sleep(busy)).min(self.give_up);
         }
     }
@@ -289,6 +293,7 @@ impl Acquisition {
             label: label.clone(),
             entry: self.queue_entry(),
             window,
+            again: self.placed,
         };
         Request { names: names.clone(), ask }
     }

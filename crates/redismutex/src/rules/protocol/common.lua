@@ -8,24 +8,16 @@
 -- A waiter is "<expiry ms> <length of token> <channel> <id> <token><label>"; a channel of "-" marks
 -- one that polls. A push message is "<id> <time us> <fence> <expiry ms> <length of token> <token><lock>".
 
-local lock, queue, seen, grant = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-
--- Longer than any live waiter goes without asking.
-local QUEUE_KEPT_MS = '120000'
 -- How long the last fence outlives its lease: longer than any step a server clock is likely to take.
 local FENCE_KEPT_MS = 600000
 
 local time = redis.call('TIME')
 -- Sixteen digits of text: a Lua number would lose them on its way into a string.
-local function now_us() return time[1] .. string.sub('00000' .. time[2], -6) end
-local function now_ms() return time[1] * 1000 + math.floor(time[2] / 1000) end
-
--- Whether a reply of pcall is an error. Returned as it is, it keeps its code, which a raised one loses on Redis 6.
-local function refused(reply) return type(reply) == 'table' and reply.err ~= nil end
+local now_us = time[1] .. string.sub('00000' .. time[2], -6)
 
 -- Notes a grant and returns its fence: the server's time, or one more than the last where that is greater.
 local function next_fence(owner, kept)
-  local fence = now_us()
+  local fence = now_us
   local last = redis.call('SET', grant, fence .. owner, 'PX', kept, 'GET')
   if last and last >= fence then
     fence = string.format('%.0f', string.match(last, '^%d+') + 1)
@@ -34,21 +26,16 @@ local function next_fence(owner, kept)
   return fence
 end
 
-local function leave_queue(waiter)
-  redis.call('ZREM', queue, waiter)
-  redis.call('ZREM', seen, waiter)
-end
-
--- Gives the lock to the waiter at the head if it is alive. ZREM comes first: a script that has written
--- is not refused a later SET for want of memory, so a hand-off cannot stop half way.
+-- Gives the lock to a waiter that was just taken out of the queue, and returns its token; nil where it is dead.
+-- A script that has written is not refused a SET for want of memory, so a hand-off cannot stop half way.
 local function hand_to(waiter)
   local expiry, length, channel, id, start = string.match(waiter, '^(%d+) (%d+) (%S+) (%d+) ()')
-  redis.call('ZREM', queue, waiter)
   if not expiry then return nil end
   local token = string.sub(waiter, start, start + length - 1)
   if channel == '-' then
     -- Nobody hears a message: keep the lock for it as long as it counts as alive; its next poll takes it.
-    local left = tonumber(redis.call('ZSCORE', seen, waiter) or 0) - now_ms()
+    local alive_until = redis.call('ZSCORE', seen, waiter) or 0
+    local left = alive_until - time[1] * 1000 - math.floor(time[2] / 1000)
     redis.call('ZREM', seen, waiter)
     if left <= 0 then return nil end
     redis.call('SET', lock, token, 'PX', left)
@@ -57,19 +44,7 @@ local function hand_to(waiter)
   redis.call('SET', lock, token, 'PX', expiry)
   local owner = ' ' .. length .. ' ' .. string.sub(waiter, start)
   local fence = next_fence(owner, string.format('%d', expiry + FENCE_KEPT_MS))
-  local message = table.concat({ id, now_us(), fence, expiry, length, token .. lock }, ' ')
+  local message = id .. ' ' .. now_us .. ' ' .. fence .. ' ' .. expiry .. ' ' .. length .. ' ' .. token .. lock
   local heard = redis.pcall('PUBLISH', channel, message)
-  if type(heard) == 'number' and heard > 0 then return token end
-  return nil
-end
-
--- Gives the lock to the first live waiter and returns its token. Returns nil where nobody is left, or where
--- `me` has come to the head: then the caller decides what becomes of the record.
-local function pass_on(me)
-  while true do
-    local head = redis.call('ZRANGE', queue, 0, 0)[1]
-    if not head or head == me then return nil end
-    local token = hand_to(head)
-    if token then return token end
-  end
+  return type(heard) == 'number' and heard > 0 and token or nil
 end

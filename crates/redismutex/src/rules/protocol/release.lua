@@ -5,11 +5,15 @@
 -- ARGV[2] waiter  this acquisition's entry in the queue, to be taken out; absent: it never queued
 -- returns 1 it was ours and is released, 0 it was not ours (and nothing but the queue entry was touched)
 
+local lock, queue, seen, grant = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+
 if ARGV[2] then
-  redis.call('ZREM', KEYS[2], ARGV[2])
-  redis.call('ZREM', KEYS[3], ARGV[2])
+  redis.call('ZREM', queue, ARGV[2])
+  redis.call('ZREM', seen, ARGV[2])
 end
-local holder = redis.pcall('GET', KEYS[1])
+local holder = redis.pcall('GET', lock)
 if holder ~= ARGV[1] then return type(holder) == 'table' and holder or 0 end
-if redis.call('EXISTS', KEYS[2]) == 0 then return redis.pcall('DEL', KEYS[1]) end
+local head = redis.pcall('ZPOPMIN', queue)
+if head.err then return head end
+if not head[1] then return redis.call('DEL', lock) end
 

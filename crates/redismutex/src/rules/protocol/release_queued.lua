@@ -1,5 +1,9 @@
 
 -- The rest of release.lua: somebody waits.
 
-if not pass_on() then redis.call('DEL', lock) end
+while head[1] do
+  if hand_to(head[1]) then return 1 end
+  head = redis.call('ZPOPMIN', queue)
+end
+redis.call('DEL', lock)
 return 1

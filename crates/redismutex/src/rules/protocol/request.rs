@@ -56,6 +56,8 @@ pub(crate) enum Ask {
         entry: Option<Arc<[u8]>>,
         /// How long one who polls counts as alive; zero for one reached by push.
         window: Duration,
+        /// It has been told of its place before.
+        again: bool,
     },
     Extend {
         token: Arc<str>,
@@ -92,7 +94,7 @@ impl Request {
     /// ARGV of the script.
     pub(crate) fn args(&self) -> Vec<Cow<'_, [u8]>> {
         match &self.ask {
-            Ask::Acquire { token, expiry, label, entry, window } => {
+            Ask::Acquire { token, expiry, label, entry, window, again } => {
                 let owner = format!(" {} {token}{label}", token.len());
                 let mut args = vec![
                     token.as_bytes().into(),
@@ -101,7 +103,8 @@ impl Request {
                     millis(*expiry + FENCE_KEPT),
                 ];
                 if let Some(entry) = entry {
-                    args.extend([Cow::from(&**entry), millis(*window)]);
+                    let again: &[u8] = if *again { b"1" } else { b"0" };
+                    args.extend([Cow::from(&**entry), millis(*window), again.into()]);
                 }
                 args
             }
