@@ -55,9 +55,10 @@ macro_rules! builder_settings {
             self
         }
 
-        /// How often to ask where push is not to be had; 0.5 s unless set. No more than `block_time`.
+        /// How often to ask where push is not to be had; 0.5 s unless set, or `block_time` if that is shorter.
+        /// May not be set to more than `block_time`.
         pub fn delay(mut self, delay: Duration) -> Self {
-            self.0.settings.delay = delay;
+            self.0.settings.delay = Some(delay);
             self
         }
 

@@ -20,7 +20,7 @@ macro_rules! mutex_settings {
         /// This mutex with another `delay`: how often to ask where push is not to be had. No I/O.
         #[must_use]
         pub fn with_delay(self, delay: Duration) -> Self {
-            Self(self.0.changed(|settings| settings.delay = delay))
+            Self(self.0.changed(|settings| settings.delay = Some(delay)))
         }
 
         /// This mutex with another `expiry`: how long a grant lasts on the server. No I/O.

@@ -5,9 +5,11 @@
 
 use crate::blocking::{Guard as BlockingGuard, RedisMutex as Blocking};
 use crate::drive::acquire::Held;
-use crate::drive::block_on::{Interrupt, block_on};
+use crate::drive::block_on::{Interrupt, block_on, park_on};
 use crate::drive::lease::Lease;
-use crate::{Error, Guard, RedisMutex, face};
+use crate::drive::timer::Alarms;
+use crate::redis::clock;
+use crate::{Error, Guard, Key, RedisMutex, face};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +46,12 @@ impl Lookout {
     /// Whether it was held to its end, or taken away: not where it was released.
     pub fn is_lost(&self) -> bool {
         self.0.is_lost() || self.0.is_held() && !self.0.is_valid()
+    }
+
+    /// Waits for up to `patience` for the loss and tells whether it came.
+    pub fn lost_within(&self, patience: Duration) -> bool {
+        let until = clock::now() + patience;
+        park_on(Alarms::Own.within(until, self.lost())).is_some()
     }
 
     /// As [`Guard::lost`].
@@ -99,4 +107,9 @@ pub fn drop_later(guard: BlockingGuard) {
     let core = claim.core().clone();
     core.give_back_later(claim.due().clone());
     claim.leak();
+}
+
+/// The error of one who asks for what is not his any more.
+pub fn lost(key: &Key) -> Error {
+    Error::lost(key)
 }

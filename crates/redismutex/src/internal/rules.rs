@@ -121,7 +121,7 @@ impl Acquiring {
     pub fn new(wish: &Wish<'_>, queues: bool) -> Result<Self, Error> {
         let settings = Settings {
             block_time: wish.block_time,
-            delay: wish.delay,
+            delay: Some(wish.delay),
             expiry: wish.expiry,
             max_hold: wish.max_hold,
             label: wish.label.to_owned(),

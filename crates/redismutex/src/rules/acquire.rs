@@ -108,7 +108,7 @@ impl Acquisition {
         let mut this = Self {
             asker,
             expiry: settings.expiry,
-            delay: settings.delay,
+            delay: settings.delay(),
             give_up: now + settings.block_time,
             place: Place::None,
             wants_place: false,

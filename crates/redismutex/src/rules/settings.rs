@@ -19,7 +19,8 @@ const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
     pub(crate) block_time: Duration,
-    pub(crate) delay: Duration,
+    /// `None`: the default, or `block_time` where that is shorter.
+    pub(crate) delay: Option<Duration>,
     pub(crate) expiry: Duration,
     pub(crate) renew: bool,
     pub(crate) max_hold: Option<Duration>,
@@ -30,7 +31,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             block_time: DEFAULT_BLOCK_TIME,
-            delay: DEFAULT_DELAY,
+            delay: None,
             expiry: DEFAULT_EXPIRY,
             renew: true,
             max_hold: None,
@@ -56,16 +57,22 @@ impl Settings {
         if waits { self.check_waiting() } else { Ok(()) }
     }
 
+    /// How often to ask where push is not to be had.
+    pub(crate) fn delay(&self) -> Duration {
+        self.delay.unwrap_or_else(|| DEFAULT_DELAY.min(self.block_time).max(SHORTEST))
+    }
+
     fn check_waiting(&self) -> Result<(), String> {
-        let Self { block_time, delay, expiry, renew, .. } = self;
-        check_range("delay", *delay, SHORTEST)?;
+        let Self { block_time, expiry, renew, .. } = self;
+        let delay = self.delay.unwrap_or(SHORTEST);
+        check_range("delay", delay, SHORTEST)?;
         if *block_time > LONGEST {
             return Err(format!("block_time ({block_time:?}) is longer than {LONGEST:?}"));
         }
         if block_time.is_zero() {
             return Ok(());
         }
-        if delay > block_time {
+        if delay > *block_time {
             return Err(format!(
                 "delay ({delay:?}) is longer than block_time ({block_time:?}): poll more often or wait longer"
             ));
@@ -102,7 +109,9 @@ mod tests {
 
     #[test]
     fn the_defaults_are_those_of_the_seed_and_agree() {
-        let Settings { block_time, delay, expiry, .. } = Settings::default();
+        let settings = Settings::default();
+        let Settings { block_time, expiry, .. } = settings;
+        let delay = settings.delay();
         assert_eq!(
             (block_time.as_millis(), delay.as_millis(), expiry.as_millis()),
             (5000, 500, 7000)
@@ -112,9 +121,15 @@ mod tests {
 
     #[test]
     fn delay_may_equal_block_time_but_not_exceed_it() {
-        assert_eq!(with(|s| s.delay = s.block_time), Ok(()));
-        let sentence = with(|s| s.delay = s.block_time + SHORTEST).unwrap_err();
+        assert_eq!(with(|s| s.delay = Some(s.block_time)), Ok(()));
+        let sentence = with(|s| s.delay = Some(s.block_time + SHORTEST)).unwrap_err();
         assert!(sentence.contains("5.001s") && sentence.contains("block_time"), "{sentence}");
+    }
+
+    #[test]
+    fn a_delay_that_nobody_set_fits_any_block_time() {
+        let brief = Settings { block_time: Duration::from_millis(100), ..Settings::default() };
+        assert_eq!((brief.check(true), brief.delay()), (Ok(()), brief.block_time));
     }
 
     #[test]
@@ -136,7 +151,7 @@ mod tests {
         assert!(with(|s| s.expiry = Duration::ZERO).is_err());
         assert!(with(|s| s.expiry = Duration::from_micros(900)).is_err());
         assert!(with(|s| s.expiry = Duration::MAX).is_err());
-        assert!(with(|s| s.delay = Duration::ZERO).is_err());
+        assert!(with(|s| s.delay = Some(Duration::ZERO)).is_err());
         assert!(with(|s| s.block_time = Duration::MAX).is_err());
         assert_eq!(with(|s| s.block_time = Duration::ZERO), Ok(()), "tries once");
     }
