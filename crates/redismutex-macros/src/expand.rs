@@ -1,14 +1,15 @@
 //! What the function becomes: one call of the library, with the body handed to it.
 //!
-//! Knows the names of the library's two entries and of the mutex. Must not know how a lock is acquired or released.
+//! Knows the names of the library's two entries and of the mutex. Must not know how a lock is
+//! acquired or released.
 
 use crate::body;
 use crate::function::Function;
 use crate::options::Options;
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
+use syn::Result;
 use syn::spanned::Spanned;
-use syn::{Path, Result};
 
 /// The function with the lock around its body.
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStream> {
@@ -20,37 +21,57 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Result<TokenStr
 }
 
 fn guarded(options: &Options, function: &Function) -> TokenStream {
-    let library = library(options);
-    let asynchronous = function.signature.asyncness.is_some();
-    let prepared = prepared(options, &library, asynchronous);
-    // Where the compiler points when what is returned is no `Result` or cannot hold the library's error.
+    let boxed = if is_async(function) { None } else { body::boxed(function) };
+    let blocking = !is_async(function) && boxed.is_none();
+    let prepared = prepared(options, blocking);
+    // Where the compiler points when what is returned is no `Result` or cannot hold our error.
     let here = Span::mixed_site().located_at(function.returned.span());
-    let call = if asynchronous {
-        let body = body::future(function);
-        quote_spanned!(here=> #library::internal::guarded(&mutex, key, #body).await)
-    } else {
+    let library = library(options, here);
+    let call = if let Some(body) = boxed {
+        quote_spanned! {here=>
+            ::std::boxed::Box::pin(async move {
+                #library::internal::guarded(&mutex, key, #body).await
+            })
+        }
+    } else if blocking {
         let body = body::closure(function);
         quote_spanned!(here=> #library::internal::guarded_blocking(&mutex, key, #body))
+    } else {
+        let body = body::future(function);
+        quote_spanned!(here=> #library::internal::guarded(&mutex, key, #body).await)
     };
     quote!(#prepared #call)
 }
 
+fn is_async(function: &Function) -> bool {
+    function.signature.asyncness.is_some()
+}
+
 /// What is read from the arguments before the body takes them: a mutex and a key of our own.
-fn prepared(options: &Options, library: &TokenStream, asynchronous: bool) -> TokenStream {
+fn prepared(options: &Options, blocking: bool) -> TokenStream {
     let here = Span::mixed_site();
-    let face = if asynchronous { quote!(#library) } else { quote!(#library::blocking) };
+    let library = library(options, here);
+    let face = if blocking { quote!(#library::blocking) } else { library };
     let Options { mutex, key, settings, .. } = options;
     let key = key.owned();
-    let methods = settings.iter().map(|(name, _)| format_ident!("with_{name}"));
-    let values = settings.iter().map(|(_, value)| value);
-    // Through the type's own `clone`, not a method call: references, `Arc`s and `LazyLock`s are seen through.
+    // By its type, not by a method call: references, `Arc`s and `LazyLock`s are seen through.
+    let borrowed = quote_spanned!(here.located_at(mutex.span())=> &#mutex);
+    let settings = settings.iter().map(|(name, value)| {
+        let method = format_ident!("with_{name}");
+        quote_spanned!(here.located_at(value.span())=> .#method(#value))
+    });
     quote_spanned! {here=>
-        let mutex = <#face::RedisMutex as ::core::clone::Clone>::clone(&#mutex) #(.#methods(#values))*;
+        let mutex = {
+            let mutex: &#face::RedisMutex = #borrowed;
+            ::core::clone::Clone::clone(mutex) #(#settings)*
+        };
         let key = #key;
     }
 }
 
-fn library(options: &Options) -> TokenStream {
-    let named: Option<&Path> = options.library.as_ref();
-    named.map_or_else(|| quote!(::redismutex), |path| quote!(#path))
+fn library(options: &Options, here: Span) -> TokenStream {
+    match &options.library {
+        Some(path) => quote!(#path),
+        None => quote_spanned!(here=> ::redismutex),
+    }
 }

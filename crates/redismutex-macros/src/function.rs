@@ -1,17 +1,22 @@
 //! The function that the attribute stands on.
 //!
-//! Knows which functions can run under a lock, and says of the others why not. Must not know what they become.
+//! Knows which functions can run under a lock, and says of the others why not. Must not know what
+//! they become.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
-use syn::{
-    AttrStyle, Attribute, Error, Result, ReturnType, Signature, Token, Type, Visibility, token,
-};
+use syn::{AttrStyle, Attribute, Error, Result, ReturnType, Signature, Token, Type, Visibility};
 
-const RESULT: &str = "it must return `Result<_, E>` with `E: From<redismutex::Error>`: the lock may not be had, or \
-     be lost";
+const RESULT: &str = "it must return `Result<_, E>` with `E: From<redismutex::Error>`: the lock \
+     may not be had, or be lost";
+
+const RESULT_NOT_FUTURE: &str = "it must return `Result<_, E>` with `E: From<redismutex::Error>`; \
+     if this is a future of one, write an `async fn`: the lock would be given back before it runs";
+
+const EXTERN: &str = "an `extern` function cannot run under a lock, as its caller would not know a \
+     `Result`: put the attribute on a function that it calls";
 
 /// A function with a body.
 pub(crate) struct Function {
@@ -20,8 +25,7 @@ pub(crate) struct Function {
     pub(crate) visibility: Visibility,
     pub(crate) signature: Signature,
     pub(crate) returned: Type,
-    pub(crate) braces: token::Brace,
-    /// What stands between the braces. Not parsed: it is none of our business, and may be newer than our parser.
+    /// What stands between the braces. Not parsed: it may be newer than our parser.
     pub(crate) body: TokenStream,
 }
 
@@ -33,15 +37,15 @@ impl Parse for Function {
         if input.peek(Token![;]) {
             return Err(Error::new(
                 signature.span(),
-                "only a function with a body can run under the lock",
+                "only a function with a body can run under a lock",
             ));
         }
         let returned = checked(&signature)?;
         let content;
-        let braces = syn::braced!(content in input);
+        syn::braced!(content in input);
         attributes.extend(content.call(Attribute::parse_inner)?.into_iter().map(outer));
         let body = content.parse()?;
-        Ok(Self { attributes, visibility, signature, returned, braces, body })
+        Ok(Self { attributes, visibility, signature, returned, body })
     }
 }
 
@@ -60,23 +64,23 @@ fn outer(attribute: Attribute) -> Attribute {
 /// The type that it returns, if it is a function that can run under a lock.
 fn checked(signature: &Signature) -> Result<Type> {
     if let Some(constness) = &signature.constness {
-        return refuse(constness, "a `const fn` cannot run under the lock: that takes I/O");
+        return refuse(constness, "a `const fn` cannot run under a lock: that takes I/O");
     }
     if let Some(abi) = &signature.abi {
-        return refuse(
-            abi,
-            "an `extern` function cannot run under the lock: its caller could not be told of an error",
-        );
+        return refuse(abi, EXTERN);
     }
     match &signature.output {
+        ReturnType::Type(_, returned) if matches!(**returned, Type::ImplTrait(_)) => {
+            refuse(returned, RESULT_NOT_FUTURE)
+        }
         ReturnType::Default => refuse(signature, RESULT),
         ReturnType::Type(_, returned) if is_no_result(returned) => refuse(returned, RESULT),
         ReturnType::Type(_, returned) => Ok((**returned).clone()),
     }
 }
 
-/// Whether it cannot be a `Result`, whatever the names in it stand for. What it is told apart from the rest by its
-/// name only, the compiler knows better.
+/// Whether it cannot be a `Result`, whatever the names in it stand for. Of the others the compiler
+/// will say whether they are.
 fn is_no_result(returned: &Type) -> bool {
     !matches!(returned, Type::Path(_) | Type::Macro(_) | Type::Paren(_) | Type::Group(_))
 }

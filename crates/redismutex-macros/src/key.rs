@@ -1,12 +1,18 @@
 //! The key: a literal, a format string over the function's arguments, or any expression.
 //!
-//! Knows the syntax of format strings as far as it goes beyond the compiler's: fields of arguments. Whether an
-//! argument exists and can be displayed is the compiler's to say.
+//! Knows the syntax of format strings as far as it goes beyond the compiler's: fields of arguments.
+//! Whether an argument exists and can be displayed is the compiler's to say, so it must not know.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote_spanned};
 use syn::parse::{Parse, ParseStream};
-use syn::{Error, Expr, ExprLit, Lit, LitStr, Member, Result};
+use syn::spanned::Spanned;
+use syn::{Error, Expr, ExprLit, Ident, Lit, LitStr, Result};
+
+const HALF_A_BRACE: &str = "a brace without its other half (a brace itself is written twice)";
+
+const NOT_PLAIN: &str = "is neither an argument nor a field of one; for anything more give an \
+     expression, `key = format!(…)` (a brace itself is written twice)";
 
 /// What `key = …` says.
 pub(crate) enum Key {
@@ -56,7 +62,7 @@ impl Key {
                 let names = (0..fields.len()).map(field_name);
                 quote_spanned!(here=> ::std::format!(#format #(, #names = #fields)*))
             }
-            Self::Bytes(expression) => quote_spanned! {here=>
+            Self::Bytes(expression) => quote_spanned! {here.located_at(expression.span())=>
                 <[::core::primitive::u8]>::to_vec(
                     ::core::convert::AsRef::<[::core::primitive::u8]>::as_ref(&#expression)
                 )
@@ -65,11 +71,12 @@ impl Key {
     }
 }
 
-fn field_name(index: usize) -> syn::Ident {
-    format_ident!("field_{index}", span = Span::mixed_site())
+/// A name that no argument has: format strings know nothing of hygiene.
+fn field_name(index: usize) -> Ident {
+    format_ident!("redismutex_field_{index}")
 }
 
-/// A format string in which each field of an argument, `{self.id}`, has become a named argument of its own.
+/// A format string in which each field of an argument, `{self.id}`, has become a named argument.
 struct Rewritten {
     format: String,
     fields: Vec<Expr>,
@@ -102,9 +109,7 @@ impl Rewritten {
         }
         let inside = braced.strip_prefix('{').and_then(|inside| inside.split_once('}'));
         let Some((argument, rest)) = inside else {
-            return Err(self.refused(
-                "a brace without its other half (a brace itself is written twice, `{{` or `}}`)",
-            ));
+            return Err(self.refused(HALF_A_BRACE));
         };
         self.argument(argument)?;
         Ok(rest)
@@ -112,27 +117,20 @@ impl Rewritten {
 
     /// `name`, `name.field`, each perhaps with `:` and how to show it.
     fn argument(&mut self, argument: &str) -> Result<()> {
-        let (value, how) = match argument.split_once(':') {
-            Some((value, how)) => (value.trim(), format!(":{how}")),
-            None => (argument.trim(), String::new()),
-        };
+        let (value, how) = argument.split_at(argument.find(':').unwrap_or(argument.len()));
+        let value = value.trim();
         if value.is_empty() || value.starts_with(|first: char| first.is_ascii_digit()) {
             return Err(self.refused("say which argument: `{user_id}`"));
         }
-        let expression: Expr = LitStr::new(value, self.span)
-            .parse()
-            .ok()
-            .filter(is_plain)
-            .ok_or_else(|| self.refused(&format!(
-                "`{value}` is neither an argument nor a field of one; for anything more give an expression, \
-                 `key = format!(…)`, and for a brace itself write it twice"
-            )))?;
-        if matches!(expression, Expr::Path(_)) {
-            self.format.push_str(&format!("{{{value}{how}}}"));
-        } else {
-            self.format.push_str(&format!("{{{}{how}}}", field_name(self.fields.len())));
-            self.fields.push(expression);
-        }
+        let name = match LitStr::new(value, self.span).parse().ok().filter(is_plain) {
+            Some(Expr::Path(_)) => value.to_owned(),
+            Some(field) => {
+                self.fields.push(field);
+                field_name(self.fields.len() - 1).to_string()
+            }
+            None => return Err(self.refused(&format!("`{value}` {NOT_PLAIN}"))),
+        };
+        self.format.extend(["{", &name, how, "}"]);
         Ok(())
     }
 
@@ -145,9 +143,7 @@ impl Rewritten {
 fn is_plain(expression: &Expr) -> bool {
     match expression {
         Expr::Path(path) => path.path.get_ident().is_some(),
-        Expr::Field(field) => {
-            matches!(field.member, Member::Named(_) | Member::Unnamed(_)) && is_plain(&field.base)
-        }
+        Expr::Field(field) => is_plain(&field.base),
         _ => false,
     }
 }

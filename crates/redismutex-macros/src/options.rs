@@ -1,6 +1,7 @@
 //! What stands in the parentheses: the mutex, then options by name.
 //!
-//! Knows which options there are, and refuses what is missing, doubled or unknown. Must not know what they become.
+//! Knows which options there are, and refuses what is missing, doubled or unknown. Must not know
+//! what they become.
 
 use crate::key::Key;
 use proc_macro2::Span;
@@ -8,12 +9,15 @@ use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::{Error, Expr, Ident, Path, Result, Token};
 
-/// The settings that can be changed for one function, in the order in which they are listed to people.
-/// Each is a method `with_…` of the mutex.
-const SETTINGS: [&str; 5] = ["block_time", "delay", "expiry", "renew", "max_hold"];
+/// The settings that can be changed for one function, in the order in which people are told of
+/// them. Each is a method `with_…` of the mutex.
+const SETTINGS: [&str; 6] = ["block_time", "delay", "expiry", "renew", "max_hold", "label"];
 
-const MUTEX_FIRST: &str = "the mutex comes first: `#[with_redismutex(mutex, key = \"…\")]`, where `mutex` is any \
-     expression in scope inside the function, such as an argument or `self.mutex`";
+const MUTEX_FIRST: &str = "the mutex comes first: `#[with_redismutex(mutex, key = \"…\")]`, where \
+     `mutex` is any expression in scope inside the function, such as an argument or `self.mutex`";
+
+const WHICH_LOCK: &str = "the option `key` is missing: which lock? `key = \"report\"`, or with the \
+     function's arguments `key = \"user:{user_id}\"`";
 
 /// The options, checked.
 pub(crate) struct Options {
@@ -28,7 +32,7 @@ pub(crate) struct Options {
 impl Parse for Options {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         if input.is_empty() || is_option(input) {
-            return Err(input.error(MUTEX_FIRST));
+            return Err(Error::new(input.span(), MUTEX_FIRST));
         }
         let mutex = input.parse()?;
         let mut named = Named::default();
@@ -59,7 +63,8 @@ struct Named {
 impl Named {
     fn take_one(&mut self, input: ParseStream<'_>) -> Result<()> {
         if !is_option(input) {
-            return Err(input.error(format!("expected an option by name: {}", listed())));
+            let message = format!("expected an option, `name = value`: {}", listed());
+            return Err(Error::new(input.span(), message));
         }
         let name = input.call(Ident::parse_any)?;
         input.parse::<Token![=]>()?;
@@ -84,11 +89,7 @@ impl Named {
     }
 
     fn finish(self, mutex: Expr) -> Result<Options> {
-        let key = self.key.ok_or_else(|| {
-            let missing = "the option `key` is missing: which lock? `key = \"report\"`, or with the function's \
-                 arguments `key = \"user:{user_id}\"`";
-            Error::new(Span::call_site(), missing)
-        })?;
+        let key = self.key.ok_or_else(|| Error::new(Span::call_site(), WHICH_LOCK))?;
         Ok(Options { mutex, key, settings: self.settings, library: self.library })
     }
 }
