@@ -1,0 +1,239 @@
+//! The mutex of one event loop, and its guard.
+
+use crate::convert::{KeyBytes, Seconds, holder_parts};
+use crate::errors::{forked, raised};
+use crate::operation::{Operation, Outcome};
+use crate::reactor::{Reactor, Shared, Woken, lock};
+use crate::server::{Server, Settings, set, told};
+use crate::signals::Process;
+use pyo3::prelude::*;
+use redismutex::internal::{build_driven, python as internal};
+use redismutex::{Error, Key, RedisMutex};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// A connection that an event loop reads, and settings.
+#[pyclass(frozen, weakref, module = "redismutex._core")]
+pub(crate) struct AsyncMutex {
+    inner: Option<RedisMutex>,
+    shared: Arc<Shared>,
+    process: Process,
+}
+
+#[pymethods]
+impl AsyncMutex {
+    #[new]
+    fn new(py: Python<'_>, reactor: &Reactor, server: Server) -> PyResult<Self> {
+        let shared = reactor.shared.clone();
+        let opened = shared.clone();
+        let builder = told!(server, RedisMutex::builder);
+        let built = build_driven(builder, move |connection| opened.wake(Woken::Opened(connection)));
+        let inner = Some(built.map_err(|error| raised(py, &error))?);
+        Ok(Self { inner, shared, process: Process::this() })
+    }
+
+    /// The same connection with these settings.
+    fn configured(&self, py: Python<'_>, settings: Settings) -> PyResult<Self> {
+        let mutex = set!(self.mutex(py)?.clone(), settings);
+        Ok(Self { inner: Some(mutex), shared: self.shared.clone(), process: self.process })
+    }
+
+    #[pyo3(signature = (key, token=None))]
+    fn acquire(&self, py: Python<'_>, key: KeyBytes, token: Option<String>) -> PyResult<Operation> {
+        let mutex = self.mutex(py)?.clone();
+        Ok(Operation::new(&self.shared, async move {
+            match internal::acquire_async(&mutex, &key.0, token.as_deref()).await {
+                Ok(guard) => Outcome::Acquired(guard),
+                Err(error) => Outcome::Failed(error),
+            }
+        }))
+    }
+
+    #[pyo3(signature = (key, token=None))]
+    fn try_acquire(
+        &self,
+        py: Python<'_>,
+        key: KeyBytes,
+        token: Option<String>,
+    ) -> PyResult<Operation> {
+        let once = self.mutex(py)?.clone().with_block_time(Duration::ZERO);
+        Ok(Operation::new(&self.shared, async move {
+            match internal::acquire_async(&once, &key.0, token.as_deref()).await {
+                Ok(guard) => Outcome::Acquired(guard),
+                Err(Error::BlockTimeExceeded { .. }) => Outcome::Nothing,
+                Err(error) => Outcome::Failed(error),
+            }
+        }))
+    }
+
+    fn holder(&self, py: Python<'_>, key: KeyBytes) -> PyResult<Operation> {
+        let mutex = self.mutex(py)?.clone();
+        Ok(Operation::new(&self.shared, async move {
+            match mutex.holder(&key.0).await {
+                Ok(holder) => Outcome::Holder(holder.map(holder_parts)),
+                Err(error) => Outcome::Failed(error),
+            }
+        }))
+    }
+
+    fn release_by_force(&self, py: Python<'_>, key: KeyBytes) -> PyResult<Operation> {
+        let mutex = self.mutex(py)?.clone();
+        Ok(Operation::new(&self.shared, async move {
+            mutex.release_by_force(&key.0).await.map_or_else(Outcome::Failed, Outcome::Flag)
+        }))
+    }
+}
+
+impl AsyncMutex {
+    fn mutex(&self, py: Python<'_>) -> PyResult<&RedisMutex> {
+        match &self.inner {
+            Some(mutex) if self.process.is_this() => Ok(mutex),
+            _ => Err(forked(py)),
+        }
+    }
+}
+
+impl Drop for AsyncMutex {
+    fn drop(&mut self) {
+        let inner = self.inner.take();
+        if self.process.is_this() {
+            // Closing may wait for a moment, and for threads that want the interpreter.
+            Python::attach(|py| py.detach(|| drop(inner)));
+        } else {
+            // Its threads are not here, and what they locked stays locked.
+            std::mem::forget(inner);
+        }
+    }
+}
+
+/// Where a guard is while nothing is being done with it.
+type Place = Arc<Mutex<Option<redismutex::Guard>>>;
+
+/// A lock that is held. Dropped, it is given back; the socket is never waited for.
+#[pyclass(frozen, module = "redismutex._core")]
+pub(crate) struct AsyncGuard {
+    place: Place,
+    shared: Arc<Shared>,
+    lookout: internal::Lookout,
+    process: Process,
+    key: Key,
+    value: String,
+    fence: Option<u64>,
+}
+
+#[pymethods]
+impl AsyncGuard {
+    #[getter]
+    fn value(&self) -> &str {
+        &self.value
+    }
+
+    #[getter]
+    fn fence(&self) -> Option<u64> {
+        self.fence
+    }
+
+    fn remaining(&self) -> f64 {
+        self.lookout.remaining().as_secs_f64()
+    }
+
+    fn is_valid(&self) -> bool {
+        self.lookout.is_valid()
+    }
+
+    fn is_lost(&self) -> bool {
+        !self.process.is_this() || self.lookout.is_lost()
+    }
+
+    /// Completes when the lock is lost.
+    fn lost(&self) -> Operation {
+        let lost = self.lookout.lost();
+        Operation::new(&self.shared, async move {
+            lost.await;
+            Outcome::Nothing
+        })
+    }
+
+    fn extend(&self, py: Python<'_>, expiry: Seconds) -> PyResult<Operation> {
+        self.check(py)?;
+        let (place, key) = (self.place.clone(), self.key.clone());
+        Ok(Operation::new(&self.shared, async move {
+            let mut borrowed = Borrowed::of(place);
+            match &mut borrowed.guard {
+                Some(guard) => match guard.extend(expiry.0).await {
+                    Ok(()) => Outcome::Nothing,
+                    Err(error) => Outcome::Failed(error),
+                },
+                None => Outcome::NotHeld(key),
+            }
+        }))
+    }
+
+    fn release(&self, py: Python<'_>) -> PyResult<Operation> {
+        self.check(py)?;
+        let (place, key) = (self.place.clone(), self.key.clone());
+        Ok(Operation::new(&self.shared, async move {
+            let held = lock(&place).take();
+            match held {
+                Some(guard) => match guard.release().await {
+                    Ok(()) => Outcome::Nothing,
+                    Err(error) => Outcome::Failed(error),
+                },
+                None => Outcome::NotHeld(key),
+            }
+        }))
+    }
+
+    fn leak(&self) {
+        if self.process.is_this()
+            && let Some(guard) = lock(&self.place).take()
+        {
+            guard.leak();
+        }
+    }
+}
+
+impl AsyncGuard {
+    pub(crate) fn new(guard: redismutex::Guard, shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            lookout: internal::Lookout::of_async(&guard),
+            process: Process::this(),
+            key: guard.key().clone(),
+            value: guard.value().to_owned(),
+            fence: guard.fence().map(u64::from),
+            place: Arc::new(Mutex::new(Some(guard))),
+        }
+    }
+
+    fn check(&self, py: Python<'_>) -> PyResult<()> {
+        if self.process.is_this() { Ok(()) } else { Err(raised(py, &internal::lost(&self.key))) }
+    }
+}
+
+impl Drop for AsyncGuard {
+    fn drop(&mut self) {
+        if !self.process.is_this() {
+            std::mem::forget(lock(&self.place).take());
+        }
+    }
+}
+
+/// A guard while something is done with it; put back however that ends.
+struct Borrowed {
+    place: Place,
+    guard: Option<redismutex::Guard>,
+}
+
+impl Borrowed {
+    fn of(place: Place) -> Self {
+        let guard = lock(&place).take();
+        Self { place, guard }
+    }
+}
+
+impl Drop for Borrowed {
+    fn drop(&mut self) {
+        *lock(&self.place) = self.guard.take();
+    }
+}
