@@ -84,7 +84,7 @@ macro_rules! builder_settings {
 
         /// Who this is, for people who look at the lock: host, process, purpose. Empty unless set.
         pub fn label(mut self, label: impl Into<String>) -> Self {
-            self.0.settings.label = label.into();
+            self.0.settings.label = label.into().into();
             self
         }
 

@@ -44,7 +44,7 @@ macro_rules! mutex_settings {
         /// This mutex with another label. No I/O.
         #[must_use]
         pub fn with_label(self, label: impl Into<String>) -> Self {
-            Self(self.0.changed(|settings| settings.label = label.into()))
+            Self(self.0.changed(|settings| settings.label = label.into().into()))
         }
     };
 }

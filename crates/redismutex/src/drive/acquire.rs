@@ -108,12 +108,8 @@ pub(crate) async fn acquire(
     core.ready(settings.renew).map_err(NotAcquired::Unusable)?;
     let started = clock::now();
     let id = core.hub.number();
-    let asker = Asker {
-        names: names.clone(),
-        token: token.clone(),
-        label: settings.label.as_str().into(),
-        id,
-    };
+    let asker =
+        Asker { names: names.clone(), token: token.clone(), label: settings.label.clone(), id };
     let channel = core.node.standing_channel();
     let mut acquisition = Acquisition::new(asker, settings, started, channel);
     let mut waiting = Waiting { core: &core, id, registered: None };

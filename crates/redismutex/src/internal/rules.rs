@@ -124,7 +124,7 @@ impl Acquiring {
             delay: Some(wish.delay),
             expiry: wish.expiry,
             max_hold: wish.max_hold,
-            label: wish.label.to_owned(),
+            label: wish.label.into(),
             renew: true,
         };
         settings.check(false).map_err(Error::config)?;

@@ -2,40 +2,49 @@
 
 use super::slot::Answer;
 use crate::rules::protocol::{Fault, FaultKind, Item, Request, Script};
-use redis::{Value, cmd};
+use redis::Value;
 use std::sync::OnceLock;
 
-/// Commands, packed for the wire.
+/// One command, packed for the wire.
 pub(super) fn pack(words: &[&[u8]]) -> Vec<u8> {
-    let mut command =
-        redis::Cmd::with_capacity(words.len(), words.iter().map(|word| word.len()).sum());
-    for word in words {
-        command.arg(*word);
-    }
-    command.get_packed_command()
+    let mut out = Vec::with_capacity(words.iter().map(|word| word.len() + 16).sum());
+    head(&mut out, b'*', words.len());
+    words.iter().for_each(|word| bulk(&mut out, word));
+    out
 }
 
 /// The request as a call of a script that the server is believed to have.
 pub(super) fn by_digest(request: &Request) -> Vec<u8> {
-    call("EVALSHA", digest(request.script()).as_bytes(), request)
+    call(b"EVALSHA", digest(request.script()).as_bytes(), request)
 }
 
 /// The request with the script in full.
 pub(super) fn in_full(request: &Request) -> Vec<u8> {
-    call("EVAL", request.script().source().as_bytes(), request)
+    call(b"EVAL", request.script().source().as_bytes(), request)
 }
 
-fn call(verb: &str, script: &[u8], request: &Request) -> Vec<u8> {
+fn call(verb: &[u8], script: &[u8], request: &Request) -> Vec<u8> {
     let (keys, args) = (request.keys(), request.args());
-    let mut command = cmd(verb);
-    command.arg(script).arg(keys.len());
-    for key in keys {
-        command.arg(key);
-    }
-    for arg in &args {
-        command.arg(&**arg);
-    }
-    command.get_packed_command()
+    let mut out = Vec::with_capacity(script.len() + 640);
+    head(&mut out, b'*', 3 + keys.len() + args.len());
+    bulk(&mut out, verb);
+    bulk(&mut out, script);
+    bulk(&mut out, if keys.len() == 2 { b"2" } else { b"4" });
+    keys.for_each(|key| bulk(&mut out, key));
+    args.iter().for_each(|arg| bulk(&mut out, arg));
+    out
+}
+
+fn bulk(out: &mut Vec<u8>, word: &[u8]) {
+    head(out, b'$', word.len());
+    out.extend_from_slice(word);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn head(out: &mut Vec<u8>, kind: u8, number: usize) {
+    out.push(kind);
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    out.extend_from_slice(b"\r\n");
 }
 
 /// The digest by which a server knows a script.

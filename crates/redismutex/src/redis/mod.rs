@@ -4,7 +4,7 @@
 //! lease is, when to wait, when to renew. Asks come down as [`Request`](crate::rules::protocol::Request)s,
 //! answers go up as [`Item`](crate::rules::protocol::Item)s or [`Fault`](crate::rules::protocol::Fault)s.
 //!
-//! The client crate reads URLs, packs commands and parses replies. The connection is our own, because a
+//! The client crate reads URLs and parses replies. The connection is our own, because a
 //! waiter and a caller must share one socket without a thread between them and it
 //! (`docs/decisions/0001-own-connection.md`).
 

@@ -1,5 +1,6 @@
 //! The settings of a mutex, and which of them contradict each other.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Longest time to wait for a lock, unless set otherwise.
@@ -24,7 +25,7 @@ pub(crate) struct Settings {
     pub(crate) expiry: Duration,
     pub(crate) renew: bool,
     pub(crate) max_hold: Option<Duration>,
-    pub(crate) label: String,
+    pub(crate) label: Arc<str>,
 }
 
 impl Default for Settings {
@@ -35,7 +36,7 @@ impl Default for Settings {
             expiry: DEFAULT_EXPIRY,
             renew: true,
             max_hold: None,
-            label: String::new(),
+            label: "".into(),
         }
     }
 }

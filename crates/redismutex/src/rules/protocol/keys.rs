@@ -60,10 +60,12 @@ impl PartialEq<&str> for Key {
 #[derive(Clone, Debug)]
 pub(crate) struct Names {
     pub(crate) lock: Key,
-    pub(crate) queue: Box<[u8]>,
-    pub(crate) seen: Box<[u8]>,
-    pub(crate) grant: Box<[u8]>,
+    /// The three companions, one after the other: each is the stem and a word.
+    companions: Box<[u8]>,
+    stem: usize,
 }
+
+const COMPANIONS: [&[u8]; 3] = [b"queue", b"seen", b"grant"];
 
 impl Names {
     /// The names for `key`, or a sentence that says why it cannot be one.
@@ -78,13 +80,24 @@ impl Names {
             ));
         }
         let stem = stem(key);
-        let named = |part: &str| [&stem, part.as_bytes()].concat().into_boxed_slice();
-        Ok(Self {
-            lock: Key::new(key),
-            queue: named("queue"),
-            seen: named("seen"),
-            grant: named("grant"),
-        })
+        let mut companions = Vec::with_capacity(stem.len() * 3 + 14);
+        for word in COMPANIONS {
+            companions.extend_from_slice(&stem);
+            companions.extend_from_slice(word);
+        }
+        Ok(Self { lock: Key::new(key), companions: companions.into(), stem: stem.len() })
+    }
+
+    pub(crate) fn queue(&self) -> &[u8] {
+        &self.companions[..self.stem + 5]
+    }
+
+    pub(crate) fn seen(&self) -> &[u8] {
+        &self.companions[self.stem + 5..self.stem * 2 + 9]
+    }
+
+    pub(crate) fn grant(&self) -> &[u8] {
+        &self.companions[self.stem * 2 + 9..]
     }
 }
 
@@ -109,7 +122,7 @@ pub(crate) fn key_of(grant: &[u8]) -> Option<Key> {
         [b':', key @ ..] => key,
         _ => return None,
     };
-    (*Names::of(key).ok()?.grant == *grant).then(|| Key::new(key))
+    (Names::of(key).ok()?.grant() == grant).then(|| Key::new(key))
 }
 
 /// What Redis Cluster hashes instead of the whole key: what stands between the first `{` and the next `}`,
@@ -159,9 +172,13 @@ mod tests {
     #[test]
     fn names_read_well_for_ordinary_keys() {
         let names = Names::of(b"invoice:7").unwrap();
-        assert_eq!(&*names.queue, b"redismutex:{invoice:7}:queue");
+        assert_eq!(names.queue(), b"redismutex:{invoice:7}:queue");
+        assert_eq!(
+            (names.seen(), names.grant()),
+            (&b"redismutex:{invoice:7}:seen"[..], &b"redismutex:{invoice:7}:grant"[..])
+        );
         let tagged = Names::of(b"a:{user7}:b").unwrap();
-        assert_eq!(&*tagged.grant, b"redismutex:{user7}:a:{user7}:b:grant");
+        assert_eq!(tagged.grant(), b"redismutex:{user7}:a:{user7}:b:grant");
     }
 
     #[test]
@@ -174,7 +191,7 @@ mod tests {
         #[test]
         fn companions_share_the_slot_of_any_key(key in "[{}a-c\\PC]{1,12}") {
             let names = Names::of(key.as_bytes()).unwrap();
-            for companion in [&names.queue, &names.seen, &names.grant] {
+            for companion in [names.queue(), names.seen(), names.grant()] {
                 prop_assert_eq!(cluster_slot(companion), cluster_slot(key.as_bytes()));
             }
         }
@@ -182,13 +199,14 @@ mod tests {
         #[test]
         fn a_grant_record_tells_its_key(key in "[{}:a-c]{1,12}") {
             let names = Names::of(key.as_bytes()).unwrap();
-            prop_assert_eq!(key_of(&names.grant), Some(names.lock));
+            prop_assert_eq!(key_of(names.grant()), Some(names.lock));
         }
 
         #[test]
         fn two_keys_never_share_a_companion(a in "[{}:qa-b]{1,8}", b in "[{}:qa-b]{1,8}") {
             prop_assume!(a != b);
-            prop_assert_ne!(Names::of(a.as_bytes()).unwrap().queue, Names::of(b.as_bytes()).unwrap().queue);
+            let (a, b) = (Names::of(a.as_bytes()).unwrap(), Names::of(b.as_bytes()).unwrap());
+            prop_assert_ne!(a.queue(), b.queue());
         }
     }
 }

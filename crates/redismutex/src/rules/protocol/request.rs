@@ -83,23 +83,30 @@ impl Request {
     }
 
     /// KEYS of the script.
-    pub(crate) fn keys(&self) -> Vec<&[u8]> {
-        let Names { lock, queue, seen, grant } = &*self.names;
-        match self.ask {
-            Ask::Extend { .. } => vec![lock.as_bytes(), grant],
-            _ => vec![lock.as_bytes(), queue, seen, grant],
-        }
+    pub(crate) fn keys(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        let names = &*self.names;
+        let all = [names.lock.as_bytes(), names.queue(), names.seen(), names.grant()];
+        let (keys, count) = match self.ask {
+            Ask::Extend { .. } => ([all[0], all[3], all[1], all[2]], 2),
+            _ => (all, 4),
+        };
+        keys.into_iter().take(count)
     }
 
     /// ARGV of the script.
     pub(crate) fn args(&self) -> Vec<Cow<'_, [u8]>> {
         match &self.ask {
             Ask::Acquire { token, expiry, label, entry, window, again } => {
-                let owner = format!(" {} {token}{label}", token.len());
+                let mut owner = Vec::with_capacity(token.len() + label.len() + 8);
+                owner.push(b' ');
+                owner.extend(itoa::Buffer::new().format(token.len()).bytes());
+                owner.push(b' ');
+                owner.extend_from_slice(token.as_bytes());
+                owner.extend_from_slice(label.as_bytes());
                 let mut args = vec![
                     token.as_bytes().into(),
                     millis(*expiry),
-                    owner.into_bytes().into(),
+                    owner.into(),
                     millis(*expiry + FENCE_KEPT),
                 ];
                 if let Some(entry) = entry {
@@ -122,7 +129,8 @@ impl Request {
 
 /// Whole milliseconds as the wire wants them, rounded up: a lease is never shorter than was asked for.
 fn millis(duration: Duration) -> Cow<'static, [u8]> {
-    duration.as_micros().div_ceil(1000).to_string().into_bytes().into()
+    let millis = duration.as_micros().div_ceil(1000);
+    itoa::Buffer::new().format(millis).as_bytes().to_vec().into()
 }
 
 #[cfg(test)]
