@@ -26,7 +26,12 @@ pub(crate) enum Key {
 
 impl Parse for Key {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
-        match input.parse()? {
+        let mut expression = input.parse()?;
+        // A literal that came through a macro is a format string all the same.
+        while let Expr::Group(group) = expression {
+            expression = *group.expr;
+        }
+        match expression {
             Expr::Lit(ExprLit { lit: Lit::Str(text), attrs, .. }) if attrs.is_empty() => {
                 Self::of_literal(text)
             }

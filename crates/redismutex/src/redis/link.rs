@@ -82,6 +82,8 @@ pub(crate) struct Link {
 }
 
 const BUFFER: usize = 16 * 1024;
+/// So much is written at once even if more is about to come.
+const ENOUGH: usize = 16 * 1024;
 /// Reads are cut into pieces of this length.
 const WHOLE_READ: Duration = Duration::from_secs(1);
 const SHORTEST_READ: Duration = Duration::from_micros(500);
@@ -180,6 +182,8 @@ impl Link {
             others
         };
         outgoing.pending.extend_from_slice(bytes);
+        // A server that gets the first of many while the last are being made loses no time.
+        let at_once = at_once || outgoing.pending.len() >= ENOUGH;
         if !at_once
             && others
             && let Some(flusher) = outgoing.flusher.take()

@@ -58,6 +58,27 @@ async fn of_a_constant(mutex: &RedisMutex) -> Result<bool, Error> {
     is_held(mutex, "whole:{table}").await
 }
 
+macro_rules! through_a_macro {
+    ($mutex:ident, $id:ident, $literal:literal, $key:expr, $body:block) => {
+        #[with_redismutex($mutex, key = $literal)]
+        async fn of_a_literal($mutex: &RedisMutex, $id: u64) -> Result<bool, Error> $body
+
+        #[with_redismutex($mutex, key = $key)]
+        async fn of_an_expression($mutex: &RedisMutex, $id: u64) -> Result<bool, Error> $body
+    };
+}
+
+through_a_macro!(mutex, id, "made:{id}", "made:{id}", {
+    is_held(mutex, format!("made:{id}")).await
+});
+
+#[tokio::test]
+async fn a_key_that_came_through_a_macro_is_a_format_string_all_the_same() {
+    let Bench { mutex, .. } = &Bench::new().await;
+    assert!(of_a_literal(mutex, 3).await.unwrap());
+    assert!(of_an_expression(mutex, 3).await.unwrap());
+}
+
 #[tokio::test]
 async fn the_key_that_stands_there_is_held_while_the_body_runs() {
     let Bench { mutex, admin, .. } = &Bench::new().await;
