@@ -1,0 +1,63 @@
+"""What one thread holds through one mutex object.
+
+Each thread has its own, and a forked child has nothing: so nobody releases what another acquired.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Generic, Optional, TypeVar
+
+from .errors import MutexLockError, MutexUnlockError
+
+G = TypeVar("G")
+
+
+class Stack(Generic[G]):
+    """The guards of one thread or task, innermost last."""
+
+    def __init__(self) -> None:
+        self.guards: list[G] = []
+        #: Those whose `with` block was entered.
+        self.entered: list[G] = []
+
+    def push(self, guard: G) -> None:
+        self.guards.append(guard)
+
+    def top(self) -> Optional[G]:
+        return self.guards[-1] if self.guards else None
+
+    def pop(self) -> G:
+        if not self.guards:
+            raise MutexUnlockError("nothing to release: this mutex holds no lock in this thread or task")
+        return self.guards.pop()
+
+    def enter(self) -> None:
+        if not self.guards:
+            raise MutexLockError("nothing is locked: write `with mutex.acquire_lock(key):`")
+        self.entered.append(self.guards[-1])
+
+    def leave(self) -> Optional[G]:
+        """What the innermost block has to release; `None` where that was released by hand."""
+        if not self.entered:
+            raise MutexUnlockError("nothing to release: it was acquired in another thread, task or process")
+        guard = self.entered.pop()
+        if guard not in self.guards:
+            return None
+        self.guards.remove(guard)
+        return guard
+
+
+class PerThread(threading.local, Generic[G]):
+    """The stack of the current thread."""
+
+    def __init__(self) -> None:
+        self.process = os.getpid()
+        self.stack: Stack[G] = Stack()
+
+    def mine(self) -> Stack[G]:
+        if self.process != os.getpid():
+            self.process = os.getpid()
+            self.stack = Stack()
+        return self.stack
