@@ -89,10 +89,12 @@ pub(crate) struct Operation {
 
 #[pymethods]
 impl Operation {
-    /// Begins with the reactor's next turn; `awaited` is completed when there is a result.
+    /// Begins with the reactor's next turn, to be taken right after; `awaited` is completed when there is a
+    /// result.
     fn start(&self, awaited: Py<PyAny>) {
         *lock(&self.task.awaited) = Some(awaited);
-        self.task.clone().wake();
+        self.task.queued.store(true, Ordering::SeqCst);
+        self.task.shared.note(Woken::Task(self.task.clone()));
     }
 
     /// Gives up: what was brought about is given back.

@@ -41,8 +41,13 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn wake(&self, woken: Woken) {
+    /// For the loop's thread, which takes a turn right after.
+    pub(crate) fn note(&self, woken: Woken) {
         lock(&self.woken).push(woken);
+    }
+
+    pub(crate) fn wake(&self, woken: Woken) {
+        self.note(woken);
         if !self.turning.load(Ordering::SeqCst) {
             self.ring();
         }

@@ -119,6 +119,11 @@ def leftovers(conn: Any, key: str) -> list[Any]:
     return [name for name in names if conn.exists(name)]
 
 
+def requests(conn: Any) -> int:
+    """How many scripts the server has been asked to run."""
+    return int(conn.info("commandstats")["cmdstat_evalsha"]["calls"])
+
+
 def eventually(holds: Callable[[], Any], patience: float = 5.0) -> Any:
     """Waits until `holds()` is true and returns what it is; fails after `patience` seconds."""
     until = time.monotonic() + patience

@@ -7,11 +7,22 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import Generic, Optional, TypeVar
+from typing import Generic, Optional, Protocol, TypeVar
 
+from ._core_types import Key
 from .errors import MutexLockError, MutexUnlockError
 
-G = TypeVar("G")
+
+
+class Held(Protocol):
+    """A guard of either kind."""
+
+    @property
+    def key(self) -> Key: ...
+    def is_valid(self) -> bool: ...
+
+
+G = TypeVar("G", bound=Held)
 
 
 class Stack(Generic[G]):
@@ -32,6 +43,16 @@ class Stack(Generic[G]):
         if not self.guards:
             raise MutexUnlockError("nothing to release: this mutex holds no lock in this thread or task")
         return self.guards.pop()
+
+    def refuse_second(self, key: Key) -> None:
+        """A second lock of the same key would wait for the first, and then be the only one to be released."""
+        for guard in self.guards:
+            if guard.key == key and not guard.is_valid():
+                # It expired unreleased: nothing is left of it to lose.
+                self.guards.remove(guard)
+                return
+            if guard.key == key:
+                raise MutexLockError(f"{key!r} is held by this mutex in this thread or task already", key)
 
     def enter(self) -> None:
         if not self.guards:

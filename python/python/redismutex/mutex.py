@@ -11,7 +11,7 @@ from . import _native, _server
 from ._client import ClientTransport
 from ._core_types import Grant, Key, Server, Transport
 from ._exit import leave
-from ._held import PerThread, Stack
+from ._held import PerThread
 from ._settings import DEFAULT_BLOCK_TIME, DEFAULT_DELAY, DEFAULT_EXPIRY, Seconds, Settings
 from .errors import MutexConfigError, MutexLockError, MutexUnlockError, _Forked
 from .guard import Guard, Holder, Lost
@@ -150,7 +150,7 @@ class RedisMutex(Configured):
         """
         name = self._named(key)
         stack = self._held.mine()
-        self._refuse_second(stack, name)
+        stack.refuse_second(name)
         stack.push(self._acquire(name))
         return self
 
@@ -297,15 +297,6 @@ class RedisMutex(Configured):
 
     def _changed(self) -> None:
         self._ready = None
-
-    def _refuse_second(self, stack: Stack[Guard], name: Key) -> None:
-        for guard in stack.guards:
-            if guard.key == name and not guard.is_valid():
-                # It expired unreleased: nothing is left of it to lose.
-                stack.guards.remove(guard)
-                return
-            if guard.key == name:
-                raise MutexLockError(f"{name!r} is held by this mutex in this thread already", name)
 
     def _top(self) -> Guard:
         guard = self._held.mine().top()

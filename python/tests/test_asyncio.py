@@ -1,0 +1,275 @@
+"""The asyncio face: locks by task, cancelling, loops."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import redis
+import redis.asyncio
+from conftest import Server, leftovers, requests
+
+from redismutex import (
+    BlockTimeExceedError,
+    LockLost,
+    MutexConfigError,
+    MutexLockError,
+    MutexUnavailableError,
+    MutexUnlockError,
+    with_redismutex,
+)
+from redismutex.aio import RedisMutex
+
+
+@pytest.fixture
+async def client(server: Server) -> AsyncIterator[redis.asyncio.Redis]:
+    client = redis.asyncio.Redis(host="127.0.0.1", port=server.port, db=1)
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+async def mutex(client: redis.asyncio.Redis, transport: str) -> RedisMutex:
+    return RedisMutex(client, transport=transport, delay=0.1)
+
+
+async def test_async_with(mutex: RedisMutex, conn: redis.StrictRedis, key: str) -> None:
+    async with mutex.acquire_lock(key) as held:
+        assert held is mutex
+        assert mutex.key == key
+        assert conn.get(key) == mutex.value.encode()
+        assert mutex.fence is not None
+        assert 6 < mutex.remaining() < 7
+        assert mutex.owned
+    assert (mutex.key, mutex.value, mutex.owned) == (None, None, False)
+    assert leftovers(conn, key) == []
+
+
+async def test_awaited(mutex: RedisMutex, conn: redis.StrictRedis, key: str) -> None:
+    assert await mutex.acquire_lock(key) is mutex
+    assert await mutex.release_lock() is mutex
+    with pytest.raises(MutexUnlockError):
+        await mutex.release_lock()
+    guard = await mutex.acquire(key)
+    assert mutex.key is None
+    assert await mutex.try_acquire(key) is None
+    holder = await mutex.holder(key)
+    assert holder is not None
+    assert (holder.value, holder.fence) == (guard.value, guard.fence)
+    await guard.extend(20)
+    assert guard.remaining() > 15
+    await guard.release()
+    with pytest.raises(MutexUnlockError):
+        await guard.release()
+    async with mutex.acquire(key) as guard:
+        assert guard.is_valid()
+    assert not guard.is_valid()
+    assert await mutex.holder(key) is None
+    assert leftovers(conn, key) == []
+
+
+async def test_tasks_exclude_each_other(mutex: RedisMutex, conn: redis.StrictRedis, key: str) -> None:
+    inside, most, fences = 0, 0, []
+
+    async def work() -> None:
+        nonlocal inside, most
+        async with mutex.acquire_lock(key):
+            inside += 1
+            most = max(most, inside)
+            fences.append(mutex.fence)
+            await asyncio.sleep(0.01)
+            inside -= 1
+
+    await asyncio.gather(*(work() for _ in range(10)))
+    assert most == 1
+    assert len(fences) == 10
+    assert fences == sorted(set(fences))
+    assert leftovers(conn, key) == []
+
+
+async def test_a_task_sees_only_what_is_its_own(mutex: RedisMutex, key: str) -> None:
+    async def other() -> Any:
+        with pytest.raises(MutexUnlockError):
+            await mutex.release_lock()
+        return mutex.key
+
+    async with mutex.acquire_lock(key):
+        assert await asyncio.ensure_future(other()) is None
+        with pytest.raises(MutexLockError):
+            await mutex.acquire_lock(key)
+        async with mutex.acquire_lock(key + "2"):
+            assert mutex.key == key + "2"
+        assert mutex.key == key
+
+
+async def test_busy(mutex: RedisMutex, conn: redis.StrictRedis, key: str) -> None:
+    conn.set(key, "somebody", px=5000)
+    mutex.block_time = 0.3
+    with pytest.raises(BlockTimeExceedError):
+        await mutex.acquire_lock(key)
+    mutex.blocking = False
+    with pytest.raises(MutexLockError, match=key):
+        await mutex.acquire_lock(key)
+    assert leftovers(conn, key) == [key]
+
+
+@pytest.mark.parametrize("after", [0.0, 0.001, 0.01, 0.2])
+async def test_cancelling_leaves_nothing(
+    mutex: RedisMutex, conn: redis.StrictRedis, key: str, after: float
+) -> None:
+    async with mutex.acquire(key):
+        task = asyncio.ensure_future(mutex.acquire(key + "-free")._acquire)
+        waiter = asyncio.ensure_future(mutex.acquire(key)._acquire)
+        await asyncio.sleep(after)
+        for one in (task, waiter):
+            one.cancel()
+        outcomes = await asyncio.gather(task, waiter, return_exceptions=True)
+        assert isinstance(outcomes[1], asyncio.CancelledError)
+        del outcomes, task, one
+        gc.collect()
+        await asyncio.sleep(0.1)
+        if mutex.transport == "native":
+            assert leftovers(conn, key + "-free") == []
+        assert leftovers(conn, key) == [key]
+    async with mutex.acquire(key):
+        pass
+    assert leftovers(conn, key) == []
+
+
+async def test_wait_for_gives_up_in_time(mutex: RedisMutex, conn: redis.StrictRedis, key: str) -> None:
+    conn.set(key, "somebody", px=5000)
+    begin = time.monotonic()
+    with pytest.raises(asyncio.TimeoutError):
+        await asyncio.wait_for(mutex.acquire(key)._acquire, 0.2)
+    assert 0.2 <= time.monotonic() - begin < 1
+    await asyncio.sleep(0.05)
+    assert leftovers(conn, key) == [key]
+
+
+async def test_the_body_s_error_comes_first(mutex: RedisMutex, conn: redis.StrictRedis, key: str) -> None:
+    with pytest.raises(KeyError):
+        async with mutex.acquire_lock(key):
+            raise KeyError(key)
+    assert leftovers(conn, key) == []
+    with pytest.raises(KeyError):
+        async with mutex.acquire_lock(key):
+            conn.delete(key)
+            raise KeyError(key)
+    with pytest.raises(LockLost):
+        async with mutex.acquire_lock(key):
+            conn.delete(key)
+
+
+async def test_loss_by_the_clock(mutex: RedisMutex, key: str) -> None:
+    mutex.expiry = 0.3
+    guard = await mutex.acquire(key)
+    begin = time.monotonic()
+    assert not guard.lost.is_set()
+    assert await asyncio.wait_for(guard.lost.wait(), 3)
+    assert time.monotonic() - begin < 0.6
+    assert guard.lost.is_set()
+    with pytest.raises(LockLost):
+        await guard.extend(5)
+
+
+async def test_loss_found_by_renewal(mutex: RedisMutex, conn: redis.StrictRedis, key: str) -> None:
+    mutex.expiry, mutex.renew = 0.9, True
+    guard = await mutex.acquire(key)
+    await asyncio.sleep(1.2)
+    assert guard.is_valid()
+    conn.delete(key)
+    assert await asyncio.wait_for(guard.lost, 3)
+    with pytest.raises(LockLost):
+        await guard.release()
+
+
+async def test_a_release_ends_the_wait_for_a_loss(mutex: RedisMutex, key: str) -> None:
+    guard = await mutex.acquire(key)
+    waiter = asyncio.ensure_future(guard.lost.wait())
+    await asyncio.sleep(0.05)
+    await guard.release()
+    assert await asyncio.wait_for(waiter, 2) is False
+
+
+async def test_decorated_coroutine(client: redis.asyncio.Redis, conn: redis.StrictRedis, key: str) -> None:
+    @with_redismutex(client, key)
+    async def locked(word: str) -> str:
+        """What it does."""
+        assert conn.exists(key)
+        await asyncio.sleep(0.01)
+        return word
+
+    assert await asyncio.gather(locked("a"), locked("b")) == ["a", "b"]
+    assert (locked.__name__, locked.__doc__) == ("locked", "What it does.")
+    assert leftovers(conn, key) == []
+
+
+async def test_the_client_of_the_blocking_kind_does_too(conn: redis.StrictRedis, key: str) -> None:
+    mutex = RedisMutex(conn)
+    assert mutex.transport == "native"
+    async with mutex.acquire_lock(key):
+        assert conn.exists(key)
+    with pytest.raises(MutexConfigError, match="asyncio"):
+        RedisMutex(conn, transport="client")
+
+
+def test_many_loops_one_after_the_other(server: Server, conn: redis.StrictRedis, key: str) -> None:
+    mutex = RedisMutex(server.url)
+
+    async def work() -> None:
+        async with mutex.acquire_lock(key):
+            pass
+
+    for _ in range(5):
+        asyncio.run(work())
+    gc.collect()
+    assert leftovers(conn, key) == []
+
+
+def test_an_unawaited_acquisition_is_noticed(server: Server, key: str) -> None:
+    mutex = RedisMutex(server.url)
+    with pytest.warns(RuntimeWarning, match="never awaited"):
+        mutex.acquire_lock(key)
+        gc.collect()
+
+
+async def test_one_connection_for_many_tasks(server: Server, conn: redis.StrictRedis, key: str) -> None:
+    mutex = RedisMutex(server.url, block_time=20, expiry=20)
+    guard = await mutex.acquire(key)
+    before = len(conn.client_list())
+
+    async def work() -> None:
+        async with mutex.acquire(key):
+            pass
+
+    waiting = [asyncio.ensure_future(work()) for _ in range(64)]
+    await asyncio.sleep(0.3)
+    asked = requests(conn)
+    await asyncio.sleep(1)
+    assert requests(conn) - asked <= 5
+    assert len(conn.client_list()) == before
+    await guard.release()
+    await asyncio.wait_for(asyncio.gather(*waiting), 5)
+    assert leftovers(conn, key) == []
+
+
+async def test_no_server(key: str) -> None:
+    mutex = RedisMutex("redis://127.0.0.1:1/0", block_time=0.3, delay=0.1)
+    with pytest.raises(MutexUnavailableError):
+        await mutex.acquire_lock(key)
+
+
+async def test_the_server_comes_back(own_server: Any, key: str) -> None:
+    server = own_server()
+    mutex = RedisMutex(server.url, block_time=5)
+    async with mutex.acquire_lock(key):
+        pass
+    server.kill()
+    waiter = asyncio.ensure_future(mutex.acquire(key)._acquire)
+    await asyncio.sleep(0.3)
+    server.start()
+    await (await asyncio.wait_for(waiter, 6)).release()
