@@ -60,10 +60,13 @@ pub mod rules;
 #[cfg(feature = "blocking")]
 mod sisters {
     use crate::blocking::{Guard as BlockingGuard, RedisMutex as Blocking};
+    use crate::drive::block_on::park_on;
+    use crate::drive::lease::Lease;
     use crate::redis::link::Link;
     use crate::redis::node::Reader;
     use crate::rules::protocol::{Item, keys};
     use crate::{Builder, Error, Guard, Key, RedisMutex};
+    use std::future::poll_fn;
     use std::os::fd::BorrowedFd;
     use std::sync::Arc;
     use std::task::{Context, Waker};
@@ -131,6 +134,21 @@ mod sisters {
         Ok(mutex.0.try_acquire(key, token).await?.map(Guard))
     }
 
+    /// The lease of a guard, for a thread that waits for its loss: the guard can be released all the same.
+    pub struct LeaseWatch(Arc<Lease>);
+
+    impl LeaseWatch {
+        /// Watches the lease of `guard`.
+        pub fn of(guard: &BlockingGuard) -> Self {
+            Self(guard.0.lease().clone())
+        }
+
+        /// Blocks until the lease is lost; for ever where the guard was released first.
+        pub fn lost(&self) {
+            park_on(poll_fn(|cx| self.0.poll_lost(cx)));
+        }
+    }
+
     /// One plain command to the server.
     pub fn command(mutex: &Blocking, words: &[&[u8]]) -> Result<Reply, Error> {
         let answer = mutex.run_unless(None, mutex.face().core.node.command(words));
@@ -184,7 +202,12 @@ mod sisters {
         builder: Builder,
         driver: impl Fn(Connection) + Send + Sync + 'static,
     ) -> Result<RedisMutex, Error> {
-        let driver = Arc::new(move |link: &Arc<Link>| driver(Connection(link.clone())));
+        let driver = Arc::new(driver);
+        let driver = Arc::new(move || {
+            let driver = driver.clone();
+            let attach = move |link: &Arc<Link>| driver(Connection(link.clone()));
+            Box::new(attach) as crate::redis::node::Attach
+        });
         Ok(RedisMutex(builder.0.build(Reader::Driven(driver))?))
     }
 }

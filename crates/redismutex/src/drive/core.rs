@@ -53,8 +53,8 @@ impl Core {
         };
         let alarms = if led { Alarms::Own } else { Alarms::Timer(timer.clone()) };
         let core = Arc::new(Self {
+            watchdog: Watchdog::new(watched, node.clone()),
             node,
-            watchdog: Watchdog::new(watched),
             hub,
             timer,
             tokens,
@@ -99,9 +99,7 @@ impl Core {
                 watchdog.give_back(later);
             }
         });
-        if self.node.is_led() {
-            self.watchdog.drain();
-        }
+        self.watchdog.drain();
     }
 
     /// Leaves it to the background alone.

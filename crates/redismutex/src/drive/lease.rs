@@ -19,7 +19,7 @@ pub(crate) struct Lease {
     deadline: AtomicU64,
     expiry: AtomicU64,
     phase: AtomicU8,
-    /// When the timer will look at it next, once it has been moved; 0 before that.
+    /// When the timer will look at it next.
     watched_at: AtomicU64,
     hold_until: Option<Moment>,
     process: AtomicU32,
@@ -56,8 +56,8 @@ impl Lease {
         self.hold_until
     }
 
-    pub(super) fn watched_at(&self) -> Option<Moment> {
-        Some(Moment(self.watched_at.load(Ordering::Acquire))).filter(|moment| moment.0 != 0)
+    pub(super) fn watched_at(&self) -> Moment {
+        Moment(self.watched_at.load(Ordering::Acquire))
     }
 
     pub(super) fn set_watched_at(&self, when: Moment) {

@@ -4,13 +4,15 @@ use crate::redis::link::Link;
 use crate::redis::node::Driver;
 use std::sync::Arc;
 
-/// Reads in a task of the runtime that is current now, or in a thread.
+/// Reads in a task of the runtime in which the connection is wanted, or in a thread.
 pub(crate) fn driver() -> Driver {
-    #[cfg(feature = "tokio")]
-    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-        return Arc::new(move |link| in_tokio(&runtime, link));
-    }
-    Arc::new(in_thread)
+    Arc::new(|| {
+        #[cfg(feature = "tokio")]
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            return Box::new(move |link| in_tokio(&runtime, link));
+        }
+        Box::new(in_thread)
+    })
 }
 
 fn in_thread(link: &Arc<Link>) {

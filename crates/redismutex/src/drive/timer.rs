@@ -62,7 +62,9 @@ impl Timer {
 
     /// Tells the lease when its deadline is past, wherever renewal may have moved it by then.
     pub(crate) fn watch(&self, lease: &Arc<Lease>) -> Entry {
-        self.insert(lease.deadline(), Alarm::Deadline(lease.clone()))
+        let when = lease.deadline();
+        lease.set_watched_at(when);
+        self.insert(when, Alarm::Deadline(lease.clone()))
     }
 
     fn insert(&self, when: Moment, alarm: Alarm) -> Entry {
@@ -85,7 +87,7 @@ impl Timer {
     pub(crate) fn unwatch(&self, lease: &Lease, entry: Entry) {
         let mut state = lock(&self.0.state);
         // The thread moves the entry along when it finds that the lease was renewed.
-        let entry = (lease.watched_at().unwrap_or(entry.0), entry.1);
+        let entry = (lease.watched_at(), entry.1);
         let alarm = state.alarms.remove(&entry);
         drop(state);
         drop(alarm);

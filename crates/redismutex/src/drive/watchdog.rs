@@ -61,6 +61,8 @@ struct State {
 
 pub(crate) struct Watchdog {
     node: Arc<Node>,
+    /// The node that everybody else talks to: the same where it is read by those who wait.
+    main: Arc<Node>,
     state: Mutex<State>,
     settled: Condvar,
 }
@@ -69,13 +71,15 @@ pub(crate) struct Watchdog {
 const PAUSE: Duration = Duration::from_millis(250);
 /// How long replies that nobody waits for may stay unread.
 const UNREAD: Duration = Duration::from_millis(200);
+/// A connection that leaves a release unanswered for as long is given up, and the release made on another.
+const SILENCE: Duration = Duration::from_secs(1);
 /// Most requests in one batch.
 const BATCH: usize = 1000;
 
 impl Watchdog {
     /// `node` has to be one whose connection is read by those who wait.
-    pub(crate) fn new(node: Arc<Node>) -> Arc<Self> {
-        Arc::new(Self { node, state: Mutex::default(), settled: Condvar::new() })
+    pub(crate) fn new(node: Arc<Node>, main: Arc<Node>) -> Arc<Self> {
+        Arc::new(Self { node, main, state: Mutex::default(), settled: Condvar::new() })
     }
 
     /// Starts the thread where it does not run yet.
@@ -124,16 +128,20 @@ impl Watchdog {
 
     /// Sees to it that replies which nobody waits for are read before long.
     pub(crate) fn drain(self: &Arc<Self>) {
-        let mut state = lock(&self.state);
-        if state.draining {
-            return;
+        if self.drain_in(UNREAD) {
+            let _ = self.start();
         }
-        state.draining = true;
-        state.number += 1;
-        let number = state.number;
-        self.insert(&mut state, clock::now() + UNREAD, number, Job::Drain);
-        drop(state);
-        let _ = self.start();
+    }
+
+    fn drain_in(&self, pause: Duration) -> bool {
+        let mut state = lock(&self.state);
+        let first = !std::mem::replace(&mut state.draining, true);
+        if first {
+            state.number += 1;
+            let number = state.number;
+            self.insert(&mut state, clock::now() + pause, number, Job::Drain);
+        }
+        first
     }
 
     /// The connection broke: every lease is renewed at once, so that a loss is found out at once.
@@ -232,14 +240,22 @@ impl Watchdog {
                 lease.is_held().then(|| Request { names: names.clone(), ask })
             }
             Job::Drain => {
-                lock(&self.state).draining = false;
-                if self.node.current().is_some_and(|link| link.silent_since().is_some()) {
-                    let until = clock::now() + Duration::from_secs(1);
-                    let ping = self.node.command(&[b"PING"]);
-                    block_on(&self.node, None, Alarms::Own.within(until, ping));
-                }
+                self.read_the_unread();
                 None
             }
+        }
+    }
+
+    /// Sees to it that replies for which nobody waits are read, or their connection given up.
+    fn read_the_unread(&self) {
+        lock(&self.state).draining = false;
+        if self.main.is_led() && self.main.has_unread() {
+            let ping = self.main.command(&[b"PING"]);
+            block_on(&self.main, None, Alarms::Own.within(clock::now() + SILENCE, ping));
+        }
+        self.main.suspect(SILENCE);
+        if self.main.has_unread() {
+            self.drain_in(SILENCE);
         }
     }
 

@@ -49,7 +49,7 @@ impl Call {
         Self {
             name,
             script: request.script().source(),
-            keys: request.keys().into_iter().map(<[u8]>::to_vec).collect(),
+            keys: request.keys().map(<[u8]>::to_vec).collect(),
             args: request.args().into_iter().map(|arg| arg.into_owned()).collect(),
         }
     }

@@ -18,8 +18,11 @@ use std::time::Duration;
 /// After a failed attempt to connect, everybody is told of it for this long before the next one is made.
 const COOL: Duration = Duration::from_millis(100);
 
-/// Sees to it that [`Link::read_ready`] is called whenever the link has something to read.
-pub(crate) type Driver = Arc<dyn Fn(&Arc<Link>) + Send + Sync>;
+/// Sees to it that [`Link::read_ready`] is called whenever a link has something to read.
+pub(crate) type Attach = Box<dyn FnOnce(&Arc<Link>) + Send>;
+
+/// Asked where the connection is wanted, which is where the executor that is to read it can be found.
+pub(crate) type Driver = Arc<dyn Fn() -> Attach + Send + Sync>;
 
 /// Who reads the connections of a node.
 #[derive(Clone)]
@@ -110,13 +113,14 @@ impl Node {
                 state.waiting.push(cx.waker().clone());
             }
         }
-        if self.is_led() {
-            return Poll::Ready(self.connect());
-        }
+        let attach = match &self.reader {
+            Reader::Led => return Poll::Ready(self.connect(None)),
+            Reader::Driven(driver) => driver(),
+        };
         let this = self.clone();
         let spawned = std::thread::Builder::new()
             .name("redismutex-connect".into())
-            .spawn(move || this.connect());
+            .spawn(move || this.connect(Some(attach)));
         match spawned {
             Ok(_) => Poll::Pending,
             Err(error) => Poll::Ready(self.connected(Err(Fault::new(
@@ -126,7 +130,7 @@ impl Node {
         }
     }
 
-    fn connect(&self) -> Result<Arc<Link>, Fault> {
+    fn connect(&self, attach: Option<Attach>) -> Result<Arc<Link>, Fault> {
         let channel = lock(&self.state).wants_pushes.then_some(&*self.channel);
         let opening = Opening {
             address: &self.address,
@@ -134,17 +138,14 @@ impl Node {
             hub: self.hub.clone(),
             unclaimed: self.unclaimed.clone(),
         };
-        let link = opening.open().and_then(|link| match &self.reader {
-            Reader::Led => Ok(link),
-            Reader::Driven(driver) => match link.drive() {
-                Ok(()) => {
-                    driver(&link);
-                    Ok(link)
-                }
-                Err(error) => Err(Fault::new(FaultKind::NotSent, error.to_string())),
-            },
-        });
-        self.connected(link)
+        let driven = |link: Arc<Link>| {
+            if let Some(attach) = attach {
+                link.drive().map_err(|error| Fault::new(FaultKind::NotSent, error.to_string()))?;
+                attach(&link);
+            }
+            Ok(link)
+        };
+        self.connected(opening.open().and_then(driven))
     }
 
     fn connected(&self, outcome: Result<Arc<Link>, Fault>) -> Result<Arc<Link>, Fault> {
@@ -254,6 +255,11 @@ impl Node {
                 Ok(Subscription::Impossible)
             }
         }
+    }
+
+    /// Whether a reply is missing.
+    pub(crate) fn has_unread(&self) -> bool {
+        self.current().is_some_and(|link| link.silent_since().is_some())
     }
 
     /// A reply has been missing for `patience`: a connection that has been silent for as long is given up.

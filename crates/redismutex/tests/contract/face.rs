@@ -17,8 +17,10 @@ pub(crate) struct Setting {
     kind: Kind,
 }
 
+type Servers = Vec<(Flavor, Arc<Server>)>;
+
 /// One server of each flavour serves all tests: their keys are random.
-static SERVERS: LazyLock<Mutex<Vec<(Flavor, Arc<Server>)>>> = LazyLock::new(Mutex::default);
+static SERVERS: LazyLock<Mutex<Servers>> = LazyLock::new(Mutex::default);
 
 impl Setting {
     pub(crate) fn on(flavor: Flavor, kind: Kind, test: &str) -> Option<Self> {

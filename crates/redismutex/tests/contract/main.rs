@@ -1,11 +1,14 @@
 //! The contract: every behaviour written once, run on each server and through each face.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is missing")]
+
 mod bad_input;
 mod face;
 mod fence;
 mod lease;
 mod looks;
 mod queue;
+mod runtimes;
 
 /// Makes a test of every behaviour for every pair of server and face. A server that is not on this machine is
 /// named in one line.
