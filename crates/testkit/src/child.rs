@@ -65,10 +65,7 @@ pub fn spawn(test: &str, role: &str, env: &[(&str, &str)]) -> Process {
     let mut command = bound_command(&program);
     command.args([test, "--exact", "--include-ignored", "--nocapture"]);
     command.env(ROLE, role).envs(env.iter().copied());
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = spawn_bound(command).expect("a test program can start itself");
     let output = child.stdout.take().expect("it is piped");
     let errors = child.stderr.take().expect("it is piped");
@@ -81,12 +78,7 @@ pub fn spawn(test: &str, role: &str, env: &[(&str, &str)]) -> Process {
         let lines = BufReader::new(errors).lines().map_while(Result::ok);
         lines.for_each(|line| println!("{line}"));
     });
-    Process {
-        child: Mutex::new(Some(child)),
-        pid,
-        role: role.to_string(),
-        heard,
-    }
+    Process { child: Mutex::new(Some(child)), pid, role: role.to_string(), heard }
 }
 
 /// A running part of a test.
@@ -108,8 +100,7 @@ impl Process {
     /// Waits until it has said this; whether it came to that in time.
     #[must_use]
     pub fn heard(&self, what: &str, patience: Duration) -> bool {
-        self.heard
-            .wait(patience, |lines| lines.iter().any(|line| line == what))
+        self.heard.wait(patience, |lines| lines.iter().any(|line| line == what))
     }
 
     /// Everything that it has said so far.

@@ -116,13 +116,7 @@ pub(crate) fn request(buf: &[u8]) -> Parsed<Vec<Vec<u8>>> {
     let args = reply
         .parts()
         .iter()
-        .map(|part| {
-            if let Reply::Bulk(arg) = part {
-                arg.clone()
-            } else {
-                Vec::new()
-            }
-        })
+        .map(|part| if let Reply::Bulk(arg) = part { arg.clone() } else { Vec::new() })
         .collect();
     Ok(Some((args, taken)))
 }
@@ -130,9 +124,7 @@ pub(crate) fn request(buf: &[u8]) -> Parsed<Vec<Vec<u8>>> {
 /// A request as typed by hand: words up to the end of the line.
 fn inline_request(buf: &[u8]) -> Option<(Vec<Vec<u8>>, usize)> {
     let end = buf.iter().position(|&byte| byte == b'\n')?;
-    let words = buf[..end]
-        .split(u8::is_ascii_whitespace)
-        .filter(|word| !word.is_empty());
+    let words = buf[..end].split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     Some((words.map(<[u8]>::to_vec).collect(), end + 1))
 }
 
@@ -173,10 +165,7 @@ fn line(buf: &[u8]) -> Option<(&[u8], usize)> {
 
 fn number(digits: &[u8]) -> Result<i64, NotResp> {
     let bad = NotResp(digits.first().copied().unwrap_or(b'\r'));
-    std::str::from_utf8(digits)
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .ok_or(bad)
+    std::str::from_utf8(digits).ok().and_then(|text| text.parse().ok()).ok_or(bad)
 }
 
 fn bulk(buf: &[u8], start: usize, len: i64, wrap: impl Fn(Vec<u8>) -> Reply) -> Parsed<Reply> {
@@ -217,10 +206,7 @@ mod tests {
 
     fn whole(bytes: &[u8]) -> Reply {
         for cut in 0..bytes.len() {
-            assert!(
-                reply(&bytes[..cut]).unwrap().is_none(),
-                "complete after {cut} bytes"
-            );
+            assert!(reply(&bytes[..cut]).unwrap().is_none(), "complete after {cut} bytes");
         }
         let longer = [bytes, b"+next\r\n"].concat();
         let (reply, taken) = reply(&longer).unwrap().unwrap();
@@ -241,14 +227,8 @@ mod tests {
         assert_eq!(whole(b"#t\r\n"), Reply::Int(1));
         assert_eq!(whole(b",1.5\r\n"), Reply::Bulk(b"1.5".to_vec()));
         assert_eq!(whole(b"!5\r\nERR x\r\n"), Reply::Error("ERR x".into()));
-        let pair = vec![
-            Reply::Bulk(b"k".to_vec()),
-            Reply::Array(vec![Reply::Int(1)]),
-        ];
-        assert_eq!(
-            whole(b"%1\r\n$1\r\nk\r\n*1\r\n:1\r\n"),
-            Reply::Array(pair.clone())
-        );
+        let pair = vec![Reply::Bulk(b"k".to_vec()), Reply::Array(vec![Reply::Int(1)])];
+        assert_eq!(whole(b"%1\r\n$1\r\nk\r\n*1\r\n:1\r\n"), Reply::Array(pair.clone()));
         assert_eq!(whole(b">2\r\n$1\r\nk\r\n*1\r\n:1\r\n"), Reply::Push(pair));
         assert_eq!(whole(b"|1\r\n+a\r\n:1\r\n:5\r\n"), Reply::Int(5));
     }
@@ -261,10 +241,7 @@ mod tests {
         let (read, taken) = request(&bytes).unwrap().unwrap();
         assert_eq!(read, args);
         assert_eq!(taken, bytes.len());
-        assert_eq!(
-            request(b"PING  x\r\n").unwrap().unwrap().0,
-            [&b"PING"[..], b"x"]
-        );
+        assert_eq!(request(b"PING  x\r\n").unwrap().unwrap().0, [&b"PING"[..], b"x"]);
     }
 
     #[test]

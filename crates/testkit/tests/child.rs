@@ -93,18 +93,9 @@ fn competition(condition: &str) -> Report {
     let server = Server::start();
     let path = server.dir().join("history");
     let recorder = Recorder::create(&path).expect("a writable directory");
-    let (socket, history) = (
-        server.socket().display().to_string(),
-        path.display().to_string(),
-    );
-    let env = [
-        ("SOCKET", &socket[..]),
-        ("HISTORY", &history),
-        ("CONDITION", condition),
-    ];
-    let all: Vec<_> = (0..3)
-        .map(|_| child::spawn("worker", "competitor", &env))
-        .collect();
+    let (socket, history) = (server.socket().display().to_string(), path.display().to_string());
+    let env = [("SOCKET", &socket[..]), ("HISTORY", &history), ("CONDITION", condition)];
+    let all: Vec<_> = (0..3).map(|_| child::spawn("worker", "competitor", &env)).collect();
     assert!(all[0].heard("underway", SURELY));
     all[0].kill9();
     recorder.killed(all[0].pid());

@@ -7,11 +7,7 @@ use redismutex_testkit::history::{Event, Report, check};
 /// `when pid kind owner [fence] [until]`, one event a line; `-` for no fence. The key is `k`, or
 /// what stands before a `/` in the owner's place.
 fn history(text: &str) -> Vec<Event> {
-    text.lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .map(event)
-        .collect()
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).map(event).collect()
 }
 
 fn event(line: &str) -> Event {
@@ -19,16 +15,9 @@ fn event(line: &str) -> Event {
     let place = fields.get(3).copied().unwrap_or("");
     let (key, owner) = place.split_once('/').unwrap_or(("k", place));
     let field = |n: usize| fields.get(n).copied().unwrap_or("-");
-    format!(
-        "{} {} {} {key} {owner} {} {}",
-        field(0),
-        field(1),
-        field(2),
-        field(4),
-        field(5)
-    )
-    .parse()
-    .unwrap_or_else(|error| panic!("{line:?}: {error}"))
+    format!("{} {} {} {key} {owner} {} {}", field(0), field(1), field(2), field(4), field(5))
+        .parse()
+        .unwrap_or_else(|error| panic!("{line:?}: {error}"))
 }
 
 fn judge(text: &str) -> Report {
@@ -66,10 +55,7 @@ fn two_believers_at_once_are_found() {
     assert_eq!((overlap.first.pid, overlap.second.pid), (1, 2));
     assert_eq!(overlap.length(), Duration::from_nanos(1));
     let text = report.to_string();
-    assert!(
-        text.contains("two held \"k\"") && text.contains("process 2 attempt b"),
-        "{text}"
-    );
+    assert!(text.contains("two held \"k\"") && text.contains("process 2 attempt b"), "{text}");
     assert!(std::panic::catch_unwind(|| report.assert_sound()).is_err());
 }
 
@@ -89,18 +75,13 @@ fn a_belief_ends_with_whatever_comes_first() {
     for (what, end) in ends {
         let deadline = if end.is_empty() { 40 } else { 1000 };
         let until = |begin: u32| {
-            overlaps(&format!(
-                "10 1 acquired a - {deadline}\n{end}\n{begin} 2 acquired b - 99"
-            ))
+            overlaps(&format!("10 1 acquired a - {deadline}\n{end}\n{begin} 2 acquired b - 99"))
         };
         assert_eq!(until(40), 0, "{what}");
         assert_eq!(until(39), 1, "{what}");
     }
     // What comes later than the first end changes nothing.
-    assert_eq!(
-        overlaps("10 1 acquired a - 40\n50 1 released a\n45 2 acquired b - 99"),
-        0
-    );
+    assert_eq!(overlaps("10 1 acquired a - 40\n50 1 released a\n45 2 acquired b - 99"), 0);
 }
 
 #[test]
@@ -110,10 +91,7 @@ fn a_belief_without_deadline_lasts() {
 
 #[test]
 fn a_death_ends_only_the_beliefs_of_the_dead() {
-    assert_eq!(
-        overlaps("10 1 acquired a - 99\n20 3 killed\n30 2 acquired b - 99"),
-        1
-    );
+    assert_eq!(overlaps("10 1 acquired a - 99\n20 3 killed\n30 2 acquired b - 99"), 1);
 }
 
 #[test]
@@ -202,13 +180,7 @@ fn a_fence_is_compared_with_all_that_came_before() {
          70 4 acquired d 8 80",
     );
     assert_eq!(report.stale_fences.len(), 1);
-    assert_eq!(
-        (
-            report.stale_fences[0].before,
-            report.stale_fences[0].later.pid
-        ),
-        (9, 4)
-    );
+    assert_eq!((report.stale_fences[0].before, report.stale_fences[0].later.pid), (9, 4));
 }
 
 #[test]

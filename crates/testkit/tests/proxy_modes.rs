@@ -26,12 +26,8 @@ fn a_proxy_without_rules_is_faithful() {
     assert!(one.cmd(&["NO-SUCH-COMMAND"]).is_error());
     assert_eq!(server.admin().client_count(), 2);
     drop((one, two));
-    eventually("the server sees both clients go", || {
-        server.admin().client_count() == 0
-    });
-    eventually("the proxy sees both clients go", || {
-        proxy.open_connections() == 0
-    });
+    eventually("the server sees both clients go", || server.admin().client_count() == 0);
+    eventually("the proxy sees both clients go", || proxy.open_connections() == 0);
     assert_eq!(proxy.connections(), 2);
 }
 
@@ -48,10 +44,7 @@ fn it_counts_and_logs_what_passes() {
     assert_eq!(proxy.requests_matching(&Matcher::containing("a script")), 1);
     let either = Matcher::containing("script").or(Matcher::command("SET"));
     assert_eq!(proxy.requests_matching(&either), 3);
-    assert_eq!(
-        proxy.log()[0],
-        [b"SET".to_vec(), b"a".to_vec(), b"1".to_vec()]
-    );
+    assert_eq!(proxy.log()[0], [b"SET".to_vec(), b"a".to_vec(), b"1".to_vec()]);
     assert!(proxy.wait_for(&Matcher::command("SET"), 2, SURELY));
     assert!(!proxy.wait_for(&Matcher::command("SET"), 3, SILENCE));
     proxy.clear_log();
@@ -60,11 +53,9 @@ fn it_counts_and_logs_what_passes() {
 
 #[test]
 fn a_blackhole_swallows_one_direction_or_both_until_it_heals() {
-    for (direction, executed) in [
-        (Direction::ToServer, false),
-        (Direction::ToClient, true),
-        (Direction::Both, false),
-    ] {
+    for (direction, executed) in
+        [(Direction::ToServer, false), (Direction::ToClient, true), (Direction::Both, false)]
+    {
         let (server, proxy) = server_and_proxy();
         let old = client(&proxy);
         old.cmd(&["PING"]);
@@ -108,9 +99,7 @@ fn what_is_stuck_when_connections_are_closed_is_lost() {
     proxy.close_all();
     proxy.heal();
     assert!(client.read(SURELY).is_err());
-    eventually("the server sees the client go", || {
-        server.admin().client_count() == 0
-    });
+    eventually("the server sees the client go", || server.admin().client_count() == 0);
     assert!(!server.admin().exists("k"));
 }
 
@@ -144,10 +133,7 @@ fn everything_can_be_late_or_come_byte_by_byte() {
     assert!(start.elapsed() >= 2 * delay, "took {:?}", start.elapsed());
     proxy.delay_all(Duration::ZERO);
     proxy.drip(true);
-    assert_eq!(
-        client.cmd(&["ECHO", "drop by drop"]).text().as_deref(),
-        Some("drop by drop")
-    );
+    assert_eq!(client.cmd(&["ECHO", "drop by drop"]).text().as_deref(), Some("drop by drop"));
     let long = format!("*2\r\n$4\r\nECHO\r\n$500\r\n{}\r\n", "x".repeat(500));
     let mut socket = TcpStream::connect(proxy.address()).unwrap();
     socket.write_all(long.as_bytes()).unwrap();

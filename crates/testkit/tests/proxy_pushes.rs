@@ -22,18 +22,11 @@ impl Stage {
         let subscriber = Admin::connect_tcp(proxy.address()).expect("the proxy listens");
         subscriber.cmd(&["HELLO", "3"]);
         subscriber.cmd(&["SUBSCRIBE", "channel"]);
-        Self {
-            server,
-            proxy,
-            subscriber,
-        }
+        Self { server, proxy, subscriber }
     }
 
     fn publish(&self, text: &str) {
-        assert_eq!(
-            self.server.admin().cmd(&["PUBLISH", "channel", text]),
-            Reply::Int(1)
-        );
+        assert_eq!(self.server.admin().cmd(&["PUBLISH", "channel", text]), Reply::Int(1));
     }
 
     fn next(&self) -> Option<String> {
@@ -55,16 +48,10 @@ fn pushes_match_no_request() {
     stage.subscriber.send(&["ECHO", "wanted"]).unwrap();
     assert!(held.wait_fired(SURELY));
     assert_eq!(stage.next().as_deref(), Some("one"));
-    assert_eq!(
-        stage.subscriber.read(SURELY).unwrap().text().as_deref(),
-        Some("free")
-    );
+    assert_eq!(stage.subscriber.read(SURELY).unwrap().text().as_deref(), Some("free"));
     assert!(stage.is_silent());
     stage.proxy.let_go();
-    assert_eq!(
-        stage.subscriber.read(SURELY).unwrap().text().as_deref(),
-        Some("wanted")
-    );
+    assert_eq!(stage.subscriber.read(SURELY).unwrap().text().as_deref(), Some("wanted"));
 }
 
 #[test]
@@ -72,11 +59,7 @@ fn a_subscription_is_answered_once_for_each_channel() {
     let stage = Stage::set();
     let rule = Rule::when(Matcher::command("ECHO")).then(Action::DuplicateRequest);
     stage.proxy.rule(rule);
-    for request in [
-        &["SUBSCRIBE", "a", "b", "c"][..],
-        &["ECHO", "x"],
-        &["UNSUBSCRIBE"],
-    ] {
+    for request in [&["SUBSCRIBE", "a", "b", "c"][..], &["ECHO", "x"], &["UNSUBSCRIBE"]] {
         stage.subscriber.send(request).unwrap();
     }
     stage.subscriber.send(&["ECHO", "y"]).unwrap();
@@ -97,9 +80,7 @@ fn a_refused_subscription_is_answered_by_the_error() {
     let stage = Stage::set();
     let admin = stage.server.admin();
     admin.acl_setuser("deaf", &["on", "nopass", "~*", "+@all", "resetchannels"]);
-    stage
-        .proxy
-        .rule(Rule::when(Matcher::command("PING")).then(Action::DuplicateRequest));
+    stage.proxy.rule(Rule::when(Matcher::command("PING")).then(Action::DuplicateRequest));
     stage.subscriber.cmd(&["AUTH", "deaf", "x"]);
     let deaf = Admin::connect_tcp(stage.proxy.address()).unwrap();
     deaf.cmd(&["HELLO", "3", "AUTH", "deaf", "x"]);
@@ -122,10 +103,7 @@ fn pushes_are_lost_by_mode_and_by_rule() {
     }
     assert_eq!(stage.next().as_deref(), Some("good"));
     assert_eq!(lost.fired(), 1);
-    assert_eq!(
-        stage.subscriber.cmd(&["ECHO", "x"]).text().as_deref(),
-        Some("x")
-    );
+    assert_eq!(stage.subscriber.cmd(&["ECHO", "x"]).text().as_deref(), Some("x"));
 }
 
 #[test]
@@ -150,9 +128,7 @@ fn pushes_are_delayed_held_repeated_and_cut() {
         ("cut", Action::TruncateReply(5)),
     ];
     for (text, action) in rules {
-        stage
-            .proxy
-            .rule(Rule::when(Matcher::push_containing(text)).then(action));
+        stage.proxy.rule(Rule::when(Matcher::push_containing(text)).then(action));
     }
     let start = Instant::now();
     stage.publish("late");
@@ -175,29 +151,15 @@ fn messages_of_resp2_count_as_pushes() {
     let stage = Stage::set();
     let old = Admin::connect_tcp(stage.proxy.address()).unwrap();
     old.cmd(&["SUBSCRIBE", "channel", "other"]);
-    assert_eq!(
-        old.read(SURELY).unwrap().parts()[1].text().as_deref(),
-        Some("other")
-    );
+    assert_eq!(old.read(SURELY).unwrap().parts()[1].text().as_deref(), Some("other"));
     let lost = Rule::when(Matcher::push_containing("bad")).then(Action::DropReply);
     stage.proxy.rule(lost);
     let admin = stage.server.admin();
     for text in ["bad", "good"] {
         assert_eq!(admin.cmd(&["PUBLISH", "channel", text]), Reply::Int(2));
     }
-    assert_eq!(
-        old.read(SURELY).unwrap().parts()[2].text().as_deref(),
-        Some("good")
-    );
-    stage
-        .proxy
-        .rule(Rule::when(Matcher::command("PING")).then(Action::DuplicateRequest));
-    assert_eq!(
-        old.cmd(&["PING"]).parts()[0].text().as_deref(),
-        Some("pong")
-    );
-    assert_eq!(
-        old.cmd(&["PING", "x"]).parts()[1].text().as_deref(),
-        Some("x")
-    );
+    assert_eq!(old.read(SURELY).unwrap().parts()[2].text().as_deref(), Some("good"));
+    stage.proxy.rule(Rule::when(Matcher::command("PING")).then(Action::DuplicateRequest));
+    assert_eq!(old.cmd(&["PING"]).parts()[0].text().as_deref(), Some("pong"));
+    assert_eq!(old.cmd(&["PING", "x"]).parts()[1].text().as_deref(), Some("x"));
 }

@@ -13,11 +13,7 @@ use redismutex_testkit::proxy::{Action, Matcher, Rule};
 #[test]
 fn a_rule_strikes_only_in_its_turn() {
     let (server, proxy) = server_and_proxy();
-    let second = proxy.rule(
-        Rule::when(Matcher::command("SET"))
-            .nth(2)
-            .then(Action::CloseBefore),
-    );
+    let second = proxy.rule(Rule::when(Matcher::command("SET")).nth(2).then(Action::CloseBefore));
     client(&proxy).cmd(&["SET", "a", "1"]);
     assert_eq!((second.matched(), second.fired()), (1, 0));
     assert!(client(&proxy).try_cmd(&["SET", "b", "1"]).is_err());
@@ -25,9 +21,7 @@ fn a_rule_strikes_only_in_its_turn() {
     assert_eq!((second.matched(), second.fired()), (3, 1));
     assert_eq!(server.admin().keys_matching("*"), ["a", "c"]);
 
-    let first_two = Rule::when(Matcher::command("GET"))
-        .first(2)
-        .then(Action::CloseBefore);
+    let first_two = Rule::when(Matcher::command("GET")).first(2).then(Action::CloseBefore);
     let first_two = proxy.rule(first_two);
     for fails in [true, true, false] {
         assert_eq!(client(&proxy).try_cmd(&["GET", "a"]).is_err(), fails);
@@ -55,9 +49,7 @@ fn a_lost_request_takes_all_later_ones_with_it() {
     assert_eq!(client(&proxy).cmd(&["SET", "elsewhere", "1"]), ok());
     assert_eq!(server.admin().keys_matching("*"), ["before", "elsewhere"]);
     drop(client_of_it);
-    eventually("the server sees the client go", || {
-        server.admin().client_count() == 0
-    });
+    eventually("the server sees the client go", || server.admin().client_count() == 0);
 }
 
 #[test]
@@ -84,11 +76,7 @@ fn delays_last_as_long_as_they_were_asked_to() {
         let client = client(&proxy);
         let start = Instant::now();
         assert_eq!(client.cmd(&["PING"]), pong());
-        assert!(
-            start.elapsed() >= delay,
-            "{action:?} took {:?}",
-            start.elapsed()
-        );
+        assert!(start.elapsed() >= delay, "{action:?} took {:?}", start.elapsed());
         assert_eq!(rule.fired(), 1);
     }
 }
@@ -104,9 +92,7 @@ fn a_held_request_is_done_when_let_go_even_if_its_client_is_gone() {
     std::thread::sleep(SILENCE);
     assert_eq!(server.admin().get("k"), None);
     proxy.let_go();
-    eventually("the late request is carried out", || {
-        server.admin().exists("k")
-    });
+    eventually("the late request is carried out", || server.admin().exists("k"));
 }
 
 #[test]
@@ -142,11 +128,7 @@ fn a_connection_closes_before_or_after_the_request_is_done() {
         let error = client.try_cmd(&["SET", key, "1"]).unwrap_err();
         assert_ne!(error.kind(), io::ErrorKind::TimedOut, "{action:?}");
         let was_reset = error.kind() == io::ErrorKind::ConnectionReset;
-        assert_eq!(
-            was_reset,
-            action == Action::ResetAfterForward,
-            "{action:?}: {error}"
-        );
+        assert_eq!(was_reset, action == Action::ResetAfterForward, "{action:?}: {error}");
         assert!(rule.wait_fired(SURELY));
         assert_eq!(server.admin().exists(key), done, "{action:?}");
     }
@@ -168,9 +150,7 @@ fn a_truncated_reply_ends_in_the_middle() {
     proxy.rule(Rule::when(Matcher::command("ECHO")).then(Action::TruncateReply(7)));
     let mut socket = TcpStream::connect(proxy.address()).unwrap();
     socket.set_read_timeout(Some(SURELY)).unwrap();
-    socket
-        .write_all(b"PING\r\n*2\r\n$4\r\nECHO\r\n$5\r\nhello\r\n")
-        .unwrap();
+    socket.write_all(b"PING\r\n*2\r\n$4\r\nECHO\r\n$5\r\nhello\r\n").unwrap();
     let mut all = Vec::new();
     socket.read_to_end(&mut all).unwrap();
     assert_eq!(all, b"+PONG\r\n$5\r\nhel");

@@ -26,12 +26,7 @@ fn what_is_recorded_is_read_again() {
     recorder.killed(77);
     let events = read(&path).unwrap();
     let kinds: Vec<Kind> = events.iter().map(|event| event.kind).collect();
-    assert_eq!(
-        kinds,
-        [
-            Wait, Acquired, Renewed, Released, Wait, Failed, Lost, Killed
-        ]
-    );
+    assert_eq!(kinds, [Wait, Acquired, Renewed, Released, Wait, Failed, Lost, Killed]);
     assert!(events.windows(2).all(|pair| pair[0].t_ns <= pair[1].t_ns));
     assert_eq!((&events[1].key[..], events[1].fence), ("a key", Some(3)));
     assert!(deadline >= before + 7_000_000_000 && deadline <= now_ns() + 7_000_000_000);

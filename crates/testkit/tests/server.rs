@@ -19,22 +19,12 @@ fn every_flavor_that_is_there_answers_on_both_sockets() {
             Flavor::Redis62 => "6.2.",
             _ => "",
         };
-        assert!(
-            server.version().starts_with(expected),
-            "{flavor}: {}",
-            server.version()
-        );
+        assert!(server.version().starts_with(expected), "{flavor}: {}", server.version());
         let over_tcp = Admin::connect_tcp(server.address()).unwrap();
         assert_eq!(over_tcp.cmd(&["SET", "k", "v"]), Reply::Simple("OK".into()));
         assert_eq!(server.admin().get("k").as_deref(), Some("v"));
-        assert_eq!(
-            server.url(),
-            format!("redis://127.0.0.1:{}/0", server.port())
-        );
-        assert_eq!(
-            server.unix_url(),
-            format!("redis+unix://{}", server.socket().display())
-        );
+        assert_eq!(server.url(), format!("redis://127.0.0.1:{}/0", server.port()));
+        assert_eq!(server.unix_url(), format!("redis+unix://{}", server.socket().display()));
     }
     assert!(!available().is_empty());
 }
@@ -55,10 +45,7 @@ fn a_dropped_server_leaves_neither_process_nor_directory() {
     assert!(TcpStream::connect(address).is_err());
     // A zombie could still be signalled.
     let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap());
-    assert_eq!(
-        nix::sys::signal::kill(pid, None),
-        Err(nix::errno::Errno::ESRCH)
-    );
+    assert_eq!(nix::sys::signal::kill(pid, None), Err(nix::errno::Errno::ESRCH));
 }
 
 #[test]
@@ -90,10 +77,7 @@ fn a_paused_server_is_silent_until_it_goes_on() {
     admin.send(&["PING"]).unwrap();
     assert!(admin.read(Duration::from_millis(100)).is_err());
     paused.resume();
-    assert_eq!(
-        admin.read(Duration::from_secs(10)).unwrap(),
-        Reply::Simple("PONG".into())
-    );
+    assert_eq!(admin.read(Duration::from_secs(10)).unwrap(), Reply::Simple("PONG".into()));
 }
 
 #[test]
@@ -113,11 +97,7 @@ fn settings_reach_the_server_and_replace_the_defaults() {
         .arg("client-output-buffer-limit", "pubsub 1mb 1mb 1")
         .start();
     let admin = server.admin();
-    let setting = |name| {
-        admin.cmd(&["CONFIG", "GET", name]).parts()[1]
-            .text()
-            .unwrap()
-    };
+    let setting = |name| admin.cmd(&["CONFIG", "GET", name]).parts()[1].text().unwrap();
     assert_eq!(setting("maxmemory-policy"), "allkeys-lru");
     assert_eq!(setting("port"), "0");
     assert_eq!(setting("save"), "");
@@ -134,10 +114,7 @@ fn a_server_that_cannot_start_says_why() {
 fn many_servers_start_at_once_on_ports_of_their_own() {
     std::thread::scope(|scope| {
         let starts: Vec<_> = (0..8).map(|_| scope.spawn(Server::start)).collect();
-        let servers: Vec<Server> = starts
-            .into_iter()
-            .map(|start| start.join().unwrap())
-            .collect();
+        let servers: Vec<Server> = starts.into_iter().map(|start| start.join().unwrap()).collect();
         for (number, server) in servers.iter().enumerate() {
             let tcp = Admin::connect_tcp(server.address()).unwrap();
             tcp.cmd(&["SET", "number", &number.to_string()]);
@@ -161,9 +138,7 @@ fn the_administrator_sees_keys_clients_and_counters() {
     let admin = server.admin();
     assert_eq!(admin.pttl("none"), -2);
     assert!(!admin.exists("none"));
-    let keys: Vec<String> = (0..3000)
-        .map(|number| format!("many:{number:04}"))
-        .collect();
+    let keys: Vec<String> = (0..3000).map(|number| format!("many:{number:04}")).collect();
     for key in &keys {
         admin.cmd(&["SET", key, "v", "PX", "60000"]);
     }
@@ -193,10 +168,7 @@ fn the_administrator_cuts_all_others() {
     assert!(subscriber.read(Duration::from_secs(10)).is_err());
     let deadline = Instant::now() + Duration::from_secs(10);
     while admin.client_count() != 0 {
-        assert!(
-            Instant::now() < deadline,
-            "the server still counts killed clients"
-        );
+        assert!(Instant::now() < deadline, "the server still counts killed clients");
     }
 }
 
@@ -208,10 +180,7 @@ fn the_administrator_makes_users_and_forgets_scripts() {
     let app = server.admin();
     app.cmd(&["AUTH", "app", "secret"]);
     let refused = app.cmd(&["EVAL", "return 1", "0"]);
-    assert!(
-        matches!(&refused, Reply::Error(error) if error.starts_with("NOPERM")),
-        "{refused:?}"
-    );
+    assert!(matches!(&refused, Reply::Error(error) if error.starts_with("NOPERM")), "{refused:?}");
     let sha = admin.cmd(&["SCRIPT", "LOAD", "return 7"]).text().unwrap();
     assert_eq!(admin.cmd(&["EVALSHA", &sha, "0"]), Reply::Int(7));
     admin.script_flush();
@@ -223,10 +192,7 @@ fn pushes_do_not_mix_with_replies() {
     let server = Server::start();
     let (subscriber, admin) = (server.admin(), server.admin());
     subscriber.cmd(&["HELLO", "3"]);
-    assert!(matches!(
-        subscriber.cmd(&["SUBSCRIBE", "channel"]),
-        Reply::Push(_)
-    ));
+    assert!(matches!(subscriber.cmd(&["SUBSCRIBE", "channel"]), Reply::Push(_)));
     admin.cmd(&["PUBLISH", "channel", "hi"]);
     assert_eq!(subscriber.cmd(&["PING"]), Reply::Simple("PONG".into()));
     let push = subscriber.push(Duration::from_secs(10)).unwrap();

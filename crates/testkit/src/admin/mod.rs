@@ -46,11 +46,7 @@ impl Admin {
     }
 
     fn over(socket: Socket) -> Self {
-        Self(Mutex::new(Connection {
-            socket,
-            buf: Vec::new(),
-            pushes: VecDeque::new(),
-        }))
+        Self(Mutex::new(Connection { socket, buf: Vec::new(), pushes: VecDeque::new() }))
     }
 
     fn connection(&self) -> MutexGuard<'_, Connection> {
@@ -61,8 +57,7 @@ impl Admin {
     /// Sends one command and waits for its reply; an error of the server is a
     /// [`Reply::Error`]. Pushes that arrive before are kept for [`push`](Self::push).
     pub fn cmd<A: AsRef<[u8]>>(&self, args: &[A]) -> Reply {
-        self.try_cmd(args)
-            .unwrap_or_else(|error| panic!("no reply to {}: {error}", shown(args)))
+        self.try_cmd(args).unwrap_or_else(|error| panic!("no reply to {}: {error}", shown(args)))
     }
 
     /// Like [`cmd`](Self::cmd), for where the connection is expected to break.
@@ -112,9 +107,7 @@ impl Admin {
 
     /// Waits up to `patience` for a push. Say `HELLO 3` first.
     pub fn push(&self, patience: Duration) -> Option<Reply> {
-        self.read(patience)
-            .ok()
-            .filter(|message| matches!(message, Reply::Push(_)))
+        self.read(patience).ok().filter(|message| matches!(message, Reply::Push(_)))
     }
 }
 
@@ -126,10 +119,8 @@ impl fmt::Debug for Admin {
 
 /// A command as a person reads it.
 pub(crate) fn shown<A: AsRef<[u8]>>(args: &[A]) -> String {
-    let words: Vec<String> = args
-        .iter()
-        .map(|arg| arg.as_ref().escape_ascii().to_string())
-        .collect();
+    let words: Vec<String> =
+        args.iter().map(|arg| arg.as_ref().escape_ascii().to_string()).collect();
     words.join(" ")
 }
 

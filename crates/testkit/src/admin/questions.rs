@@ -17,9 +17,7 @@ impl Admin {
 
     fn number<A: AsRef<[u8]>>(&self, args: &[A]) -> i64 {
         let reply = self.must(args);
-        reply
-            .int()
-            .unwrap_or_else(|| panic!("{} answered {reply:?}, no number", shown(args)))
+        reply.int().unwrap_or_else(|| panic!("{} answered {reply:?}, no number", shown(args)))
     }
 
     /// The string under `key`, if there is one.
@@ -48,9 +46,7 @@ impl Admin {
         let mut keys = Vec::new();
         loop {
             let reply = self.must(&["SCAN", &cursor, "MATCH", pattern, "COUNT", "1000"]);
-            let [next, found] = reply.parts() else {
-                panic!("SCAN answered {reply:?}")
-            };
+            let [next, found] = reply.parts() else { panic!("SCAN answered {reply:?}") };
             keys.extend(found.parts().iter().filter_map(Reply::text));
             cursor = next.text().unwrap_or_default();
             if cursor == "0" {
@@ -66,18 +62,14 @@ impl Admin {
     /// How many connections the server has besides this one.
     pub fn client_count(&self) -> usize {
         let list = self.must(&["CLIENT", "LIST"]).text().unwrap_or_default();
-        list.lines()
-            .filter(|line| line.starts_with("id="))
-            .count()
-            .saturating_sub(1)
+        list.lines().filter(|line| line.starts_with("id=")).count().saturating_sub(1)
     }
 
     /// Cuts every connection but this one, subscribers too; how many there were.
     pub fn kill_clients(&self) -> usize {
         let kinds = ["normal", "pubsub"].iter();
-        let killed: i64 = kinds
-            .map(|kind| self.number(&["CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes"]))
-            .sum();
+        let killed: i64 =
+            kinds.map(|kind| self.number(&["CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes"])).sum();
         usize::try_from(killed).unwrap_or(0)
     }
 
@@ -116,10 +108,7 @@ impl Admin {
     pub fn info(&self, section: &str, field: &str) -> Option<String> {
         let text = self.must(&["INFO", section]).text().unwrap_or_default();
         let fields = text.lines().filter_map(|line| line.split_once(':'));
-        fields
-            .filter(|(name, _)| *name == field)
-            .map(|(_, value)| value.to_string())
-            .next()
+        fields.filter(|(name, _)| *name == field).map(|(_, value)| value.to_string()).next()
     }
 
     fn info_number(&self, section: &str, field: &str) -> u64 {

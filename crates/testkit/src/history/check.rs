@@ -99,11 +99,7 @@ impl<'a> Reading<'a> {
         if belief.until_ns <= event.t_ns {
             // Between its deadline and now nothing was believed. The second stretch is no second
             // grant, so it has no fence to compare.
-            let anew = Belief {
-                from_ns: event.t_ns,
-                fence: None,
-                ..belief.clone()
-            };
+            let anew = Belief { from_ns: event.t_ns, fence: None, ..belief.clone() };
             self.closed.push(std::mem::replace(belief, anew));
         }
         belief.until_ns = event.deadline_ns.unwrap_or(u64::MAX);
@@ -116,12 +112,8 @@ impl<'a> Reading<'a> {
 
     fn killed(&mut self, event: &Event) {
         self.waiting.retain(|(pid, ..), _| *pid != event.pid);
-        let dead: Vec<Attempt<'a>> = self
-            .open
-            .keys()
-            .filter(|(pid, ..)| *pid == event.pid)
-            .copied()
-            .collect();
+        let dead: Vec<Attempt<'a>> =
+            self.open.keys().filter(|(pid, ..)| *pid == event.pid).copied().collect();
         for attempt in dead {
             if let Some(belief) = self.open.remove(&attempt) {
                 self.close(belief, event.t_ns);
@@ -157,10 +149,7 @@ fn find_overlaps(beliefs: &[Belief], found: &mut Vec<Overlap>) {
     let mut longest: Option<&Belief> = None;
     for second in beliefs.iter().filter(|belief| !belief.is_empty()) {
         if let Some(first) = longest.filter(|first| first.until_ns > second.from_ns) {
-            found.push(Overlap {
-                first: first.clone(),
-                second: second.clone(),
-            });
+            found.push(Overlap { first: first.clone(), second: second.clone() });
         }
         if longest.is_none_or(|longest| second.until_ns >= longest.until_ns) {
             longest = Some(second);
@@ -184,10 +173,7 @@ fn find_stale_fences(beliefs: &[Belief], found: &mut Vec<StaleFence>) {
             greatest = greatest.max(Some(ended));
         }
         if let Some(before) = greatest.filter(|before| fence <= *before && !later.is_empty()) {
-            found.push(StaleFence {
-                before,
-                later: later.clone(),
-            });
+            found.push(StaleFence { before, later: later.clone() });
         }
         running.push(Reverse((later.until_ns.max(later.from_ns), fence)));
     }
@@ -199,9 +185,5 @@ fn jain(counts: impl Iterator<Item = usize>) -> f64 {
     let counts: Vec<f64> = counts.map(|count| count as f64).collect();
     let sum: f64 = counts.iter().sum();
     let squares: f64 = counts.iter().map(|count| count * count).sum();
-    if squares == 0.0 {
-        1.0
-    } else {
-        sum * sum / (counts.len() as f64 * squares)
-    }
+    if squares == 0.0 { 1.0 } else { sum * sum / (counts.len() as f64 * squares) }
 }

@@ -37,10 +37,7 @@ impl Kind {
     ];
 
     fn name(self) -> &'static str {
-        Self::NAMES
-            .iter()
-            .find(|(kind, _)| *kind == self)
-            .map_or("", |(_, name)| name)
+        Self::NAMES.iter().find(|(kind, _)| *kind == self).map_or("", |(_, name)| name)
     }
 }
 
@@ -154,15 +151,8 @@ mod tests {
         for (kind, _) in Kind::NAMES {
             let key = "a b%c\nü".to_string();
             let (fence, deadline_ns) = (Some(u64::MAX), None);
-            let event = Event {
-                t_ns: 1,
-                pid: 2,
-                kind,
-                key,
-                owner: String::new(),
-                fence,
-                deadline_ns,
-            };
+            let event =
+                Event { t_ns: 1, pid: 2, kind, key, owner: String::new(), fence, deadline_ns };
             let line = event.to_string();
             assert_eq!(line.lines().count(), 1);
             assert_eq!(line.parse(), Ok(event), "{line}");
@@ -173,13 +163,7 @@ mod tests {
     fn half_a_line_is_no_event() {
         let whole = "10 20 acquired key owner 7 99";
         assert!(whole.parse::<Event>().is_ok());
-        for bad in [
-            "",
-            "10 20 acquired key owner 7",
-            "10 20 stolen key owner 7 99",
-            "x",
-            "%",
-        ] {
+        for bad in ["", "10 20 acquired key owner 7", "10 20 stolen key owner 7 99", "x", "%"] {
             assert!(bad.parse::<Event>().is_err(), "{bad}");
         }
         assert!(whole.replace("key", "%4").parse::<Event>().is_err());

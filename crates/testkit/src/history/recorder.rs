@@ -69,10 +69,7 @@ impl Recorder {
     /// What the system says when the file is not there or may not be written.
     pub fn append(path: impl AsRef<Path>) -> io::Result<Self> {
         let file = OpenOptions::new().append(true).open(path)?;
-        Ok(Self {
-            file,
-            pid: std::process::id(),
-        })
+        Ok(Self { file, pid: std::process::id() })
     }
 
     /// This attempt begins to ask for the lock.
@@ -110,40 +107,20 @@ impl Recorder {
     pub fn killed(&self, pid: u32) {
         let (key, owner) = (String::new(), String::new());
         let (kind, fence, deadline_ns) = (Kind::Killed, None, None);
-        self.record(&Event {
-            t_ns: now_ns(),
-            pid,
-            kind,
-            key,
-            owner,
-            fence,
-            deadline_ns,
-        });
+        self.record(&Event { t_ns: now_ns(), pid, kind, key, owner, fence, deadline_ns });
     }
 
     /// Writes an event as it is.
     pub fn record(&self, event: &Event) {
         let line = format!("{event}\n");
         let written = (&self.file).write(line.as_bytes());
-        assert_eq!(
-            written.ok(),
-            Some(line.len()),
-            "the history cannot be written"
-        );
+        assert_eq!(written.ok(), Some(line.len()), "the history cannot be written");
     }
 
     fn write(&self, kind: Kind, key: &str, owner: &str, fence: Option<u64>, until: Option<u64>) {
         let (key, owner) = (key.to_string(), owner.to_string());
         let (pid, deadline_ns) = (self.pid, until);
-        self.record(&Event {
-            t_ns: now_ns(),
-            pid,
-            kind,
-            key,
-            owner,
-            fence,
-            deadline_ns,
-        });
+        self.record(&Event { t_ns: now_ns(), pid, kind, key, owner, fence, deadline_ns });
     }
 }
 

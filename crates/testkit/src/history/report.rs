@@ -31,17 +31,8 @@ impl Belief {
 
 impl fmt::Display for Belief {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            pid,
-            owner,
-            from_ns,
-            until_ns,
-            ..
-        } = self;
-        write!(
-            f,
-            "process {pid} attempt {owner} from {from_ns} until {until_ns} ns"
-        )?;
+        let Self { pid, owner, from_ns, until_ns, .. } = self;
+        write!(f, "process {pid} attempt {owner} from {from_ns} until {until_ns} ns")?;
         match self.fence {
             Some(fence) => write!(f, ", fence {fence}"),
             None => Ok(()),
@@ -87,11 +78,7 @@ pub struct StaleFence {
 impl fmt::Display for StaleFence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let key = &self.later.key;
-        write!(
-            f,
-            "the fence of {key:?} was {} already before\n  {}",
-            self.before, self.later
-        )
+        write!(f, "the fence of {key:?} was {} already before\n  {}", self.before, self.later)
     }
 }
 
@@ -141,13 +128,7 @@ impl fmt::Display for Report {
         for line in &self.nonsense {
             writeln!(f, "makes no sense: {line}")?;
         }
-        let Self {
-            acquisitions,
-            longest_wait,
-            unanswered,
-            jain,
-            ..
-        } = self;
+        let Self { acquisitions, longest_wait, unanswered, jain, .. } = self;
         write!(
             f,
             "{acquisitions} acquisitions, longest wait {longest_wait:?}, {unanswered} unanswered, \

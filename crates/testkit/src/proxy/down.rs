@@ -18,14 +18,7 @@ use crate::resp::{self, Reply};
 pub(super) fn run(link: &Link) {
     let Some(server) = link.server() else { return };
     let (buf, out, arrived) = (Vec::new(), Vec::new(), Instant::now());
-    let mut pump = Pump {
-        link,
-        server,
-        buf,
-        out,
-        arrived,
-        silent: false,
-    };
+    let mut pump = Pump { link, server, buf, out, arrived, silent: false };
     while let Ok(ControlFlow::Continue(())) = pump.step() {}
     // The goodbye travels like everything else.
     if link.pass(Direction::ToClient, Instant::now()).is_ok() {

@@ -33,13 +33,7 @@ impl Link {
     pub(super) fn new(shared: Arc<Shared>, client: TcpStream) -> Self {
         let _ = client.set_nodelay(true);
         let (server, pending) = (OnceLock::new(), Mutex::default());
-        Self {
-            shared,
-            client,
-            server,
-            pending,
-            closed: AtomicBool::new(false),
-        }
+        Self { shared, client, server, pending, closed: AtomicBool::new(false) }
     }
 
     pub(super) fn attach(&self, server: TcpStream) -> io::Result<()> {
@@ -92,15 +86,13 @@ impl Link {
     pub(super) fn hold(&self, armed: &Armed) -> Result<(), Closed> {
         let before = self.shared.look(|state| state.holds_ended);
         self.shared.fired(armed);
-        self.shared
-            .pause(self, None, |state| state.holds_ended > before)
+        self.shared.pause(self, None, |state| state.holds_ended > before)
     }
 
     /// Keeps back what comes next for a while.
     pub(super) fn delay(&self, armed: &Armed, delay: Duration) -> Result<(), Closed> {
         self.shared.fired(armed);
-        self.shared
-            .pause(self, Some(Instant::now() + delay), |_| false)
+        self.shared.pause(self, Some(Instant::now() + delay), |_| false)
     }
 
     /// Waits as long as the proxy's modes want it for bytes that arrived at that time.
@@ -109,8 +101,7 @@ impl Link {
         if !delay.is_zero() {
             self.shared.pause(self, Some(arrived + delay), |_| false)?;
         }
-        self.shared
-            .pause(self, None, |state| !state.modes.stuck(direction))
+        self.shared.pause(self, None, |state| !state.modes.stuck(direction))
     }
 
     /// Writes, at once or byte by byte.
@@ -138,10 +129,7 @@ pub(super) fn read(mut socket: &TcpStream, chunk: &mut [u8]) -> usize {
 
 /// Lets the socket end with a reset instead of an orderly goodbye.
 pub(super) fn reset_on_close(socket: &TcpStream) {
-    let at_once = libc::linger {
-        l_onoff: 1,
-        l_linger: 0,
-    };
+    let at_once = libc::linger { l_onoff: 1, l_linger: 0 };
     if let Err(error) = setsockopt(socket, sockopt::Linger, &at_once) {
         eprintln!("fault proxy: closes instead of resetting: {error}");
     }

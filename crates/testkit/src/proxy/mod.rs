@@ -39,17 +39,11 @@ impl Proxy {
     #[must_use]
     pub fn start(target: SocketAddr) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-        let address = listener
-            .local_addr()
-            .expect("a bound socket has an address");
+        let address = listener.local_addr().expect("a bound socket has an address");
         let shared = Arc::new(Shared::new(target));
         let accepting = Arc::clone(&shared);
         let listener = thread::spawn(move || accept_all(&listener, &accepting));
-        Self {
-            shared,
-            address,
-            listener: Some(listener),
-        }
+        Self { shared, address, listener: Some(listener) }
     }
 
     /// `redis://127.0.0.1:port/0`.
@@ -136,10 +130,7 @@ impl Proxy {
     /// How many of the requests in the [`log`](Self::log) match.
     #[must_use]
     pub fn requests_matching(&self, matcher: &Matcher) -> usize {
-        self.log()
-            .iter()
-            .filter(|args| matcher.is_request(args))
-            .count()
+        self.log().iter().filter(|args| matcher.is_request(args)).count()
     }
 
     /// Waits until the [`log`](Self::log) has `count` requests that match; whether it came to
@@ -148,20 +139,14 @@ impl Proxy {
     pub fn wait_for(&self, matcher: &Matcher, count: usize, patience: Duration) -> bool {
         let deadline = Instant::now() + patience;
         self.shared.wait(deadline, |state| {
-            state
-                .log
-                .iter()
-                .filter(|args| matcher.is_request(args))
-                .count()
-                >= count
+            state.log.iter().filter(|args| matcher.is_request(args)).count() >= count
         })
     }
 
     /// The requests that went on to the server, in order, the latest 100 000 of them.
     #[must_use]
     pub fn log(&self) -> Vec<Vec<Vec<u8>>> {
-        self.shared
-            .look(|state| state.log.iter().cloned().collect())
+        self.shared.look(|state| state.log.iter().cloned().collect())
     }
 
     /// Empties the log and starts counting requests from zero.
@@ -254,15 +239,9 @@ fn serve(shared: &Arc<Shared>, client: TcpStream) {
 
 fn connect(shared: &Shared, link: &Link) -> io::Result<()> {
     let may_connect = |modes: &shared::Modes| !modes.hang && !modes.stuck(Direction::ToServer);
-    if shared
-        .pause(link, None, |state| may_connect(&state.modes))
-        .is_err()
-    {
+    if shared.pause(link, None, |state| may_connect(&state.modes)).is_err() {
         return Ok(());
     }
     // Bounded, for a stopped server whose backlog is full lets callers wait for minutes.
-    link.attach(TcpStream::connect_timeout(
-        &shared.target,
-        Duration::from_secs(5),
-    )?)
+    link.attach(TcpStream::connect_timeout(&shared.target, Duration::from_secs(5))?)
 }

@@ -48,22 +48,11 @@ pub(super) struct Pending {
 impl Pending {
     /// Must be called before the request is sent, or its reply could come first.
     pub(super) fn expect(&mut self, args: &[Vec<u8>], plan: Plan) {
-        let name = args
-            .first()
-            .map(|name| name.to_ascii_lowercase())
-            .unwrap_or_default();
+        let name = args.first().map(|name| name.to_ascii_lowercase()).unwrap_or_default();
         let subscription = name.ends_with(b"subscribe");
         self.has_subscribed |= subscription;
-        let answers = if subscription {
-            (args.len() - 1).max(1)
-        } else {
-            1
-        };
-        self.queue.push_back(Expected {
-            answers,
-            subscription,
-            plan,
-        });
+        let answers = if subscription { (args.len() - 1).max(1) } else { 1 };
+        self.queue.push_back(Expected { answers, subscription, plan });
     }
 
     pub(super) fn meaning(&mut self, message: &Reply) -> Meaning {
@@ -84,9 +73,7 @@ impl Pending {
         if matches!(message, Reply::Push(_)) || (self.has_subscribed && is_message(message)) {
             return Meaning::Push;
         }
-        self.queue
-            .pop_front()
-            .map_or(Meaning::Unasked, |front| Meaning::Answer(front.plan))
+        self.queue.pop_front().map_or(Meaning::Unasked, |front| Meaning::Answer(front.plan))
     }
 }
 

@@ -35,10 +35,7 @@ impl Matcher {
     #[must_use]
     pub fn command(name: &str) -> Self {
         let name = name.as_bytes().to_vec();
-        Self::test(move |args| {
-            args.first()
-                .is_some_and(|arg| arg.eq_ignore_ascii_case(&name))
-        })
+        Self::test(move |args| args.first().is_some_and(|arg| arg.eq_ignore_ascii_case(&name)))
     }
 
     /// Requests with an argument that contains these bytes: a script's hash, a piece of its text,
@@ -154,10 +151,7 @@ pub struct Rule {
 impl Rule {
     /// Begins a rule for every message that matches.
     pub fn when(matcher: Matcher) -> When {
-        When {
-            matcher,
-            turn: Turn::Every,
-        }
+        When { matcher, turn: Turn::Every }
     }
 }
 
@@ -185,11 +179,7 @@ impl When {
     /// What happens to it.
     #[must_use]
     pub fn then(self, action: Action) -> Rule {
-        Rule {
-            matcher: self.matcher,
-            turn: self.turn,
-            action,
-        }
+        Rule { matcher: self.matcher, turn: self.turn, action }
     }
 }
 
@@ -204,12 +194,7 @@ pub(super) struct Armed {
 impl Armed {
     pub(super) fn new(rule: Rule) -> Self {
         let (matched, fired) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Self {
-            rule,
-            matched,
-            fired,
-            removed: AtomicBool::new(false),
-        }
+        Self { rule, matched, fired, removed: AtomicBool::new(false) }
     }
 
     pub(super) fn action(&self) -> Action {
@@ -284,8 +269,6 @@ impl RuleHandle {
 
 impl fmt::Debug for RuleHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RuleHandle")
-            .field("rule", &self.armed.rule)
-            .finish_non_exhaustive()
+        f.debug_struct("RuleHandle").field("rule", &self.armed.rule).finish_non_exhaustive()
     }
 }

@@ -79,11 +79,7 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(target: SocketAddr) -> Self {
-        Self {
-            target,
-            state: Mutex::default(),
-            changed: Condvar::new(),
-        }
+        Self { target, state: Mutex::default(), changed: Condvar::new() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -143,19 +139,13 @@ impl Shared {
     ) -> MutexGuard<'a, State> {
         // Endless waits look up now and then all the same; it costs nothing here.
         let at_most = at_most.unwrap_or(Duration::from_secs(1));
-        self.changed
-            .wait_timeout(state, at_most)
-            .unwrap_or_else(PoisonError::into_inner)
-            .0
+        self.changed.wait_timeout(state, at_most).unwrap_or_else(PoisonError::into_inner).0
     }
 
     pub(super) fn add_rule(self: &Arc<Self>, rule: Rule) -> RuleHandle {
         let armed = Arc::new(Armed::new(rule));
         self.state().rules.push(Arc::clone(&armed));
-        RuleHandle {
-            armed,
-            shared: Arc::downgrade(self),
-        }
+        RuleHandle { armed, shared: Arc::downgrade(self) }
     }
 
     pub(super) fn clear_rules(&self) {
@@ -195,10 +185,6 @@ impl Shared {
 
     pub(super) fn links(&self) -> Vec<Arc<Link>> {
         let links: Vec<Weak<Link>> = self.look(|state| state.links.clone());
-        links
-            .iter()
-            .filter_map(Weak::upgrade)
-            .filter(|link| !link.is_closed())
-            .collect()
+        links.iter().filter_map(Weak::upgrade).filter(|link| !link.is_closed()).collect()
     }
 }

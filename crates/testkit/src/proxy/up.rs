@@ -178,9 +178,7 @@ impl Pump<'_> {
         self.link.shared.log_all(std::mem::take(&mut self.sending));
         // A server that is gone will be noticed by the other pump, which may still have its last
         // words to deliver.
-        self.link
-            .write(self.server, &self.out)
-            .map_err(|_| Stop::Silent)?;
+        self.link.write(self.server, &self.out).map_err(|_| Stop::Silent)?;
         self.out.clear();
         Ok(())
     }

@@ -27,12 +27,7 @@ pub struct Builder {
 
 impl Default for Builder {
     fn default() -> Self {
-        Self {
-            flavor: Flavor::Any,
-            tcp: true,
-            persist: false,
-            args: Vec::new(),
-        }
+        Self { flavor: Flavor::Any, tcp: true, persist: false, args: Vec::new() }
     }
 }
 
@@ -81,30 +76,21 @@ impl Builder {
                 other => return other.unwrap_or_else(|error| panic!("{error}")),
             }
         }
-        self.try_start(&binary)
-            .unwrap_or_else(|error| panic!("{error}"))
+        self.try_start(&binary).unwrap_or_else(|error| panic!("{error}"))
     }
 
     fn try_start(&self, binary: &Path) -> Result<Server, String> {
         let failed = |error| format!("cannot prepare a server: {error}");
         // Other users reach neither data nor socket.
         let private = fs::Permissions::from_mode(0o700);
-        let dir = tempfile::Builder::new()
-            .prefix("redismutex-")
-            .permissions(private)
-            .tempdir();
+        let dir = tempfile::Builder::new().prefix("redismutex-").permissions(private).tempdir();
         let dir = dir.map_err(failed)?;
         let port = self.tcp.then(Port::reserve).transpose().map_err(failed)?;
         let number = port.as_ref().map_or(0, Port::number);
         fs::write(dir.path().join(spawn::CONFIG), self.config(&dir, number)).map_err(failed)?;
         let child = spawn::start(binary, dir.path())?;
         let process = Mutex::new(Some(child));
-        Ok(Server {
-            process,
-            binary: binary.to_path_buf(),
-            port,
-            dir,
-        })
+        Ok(Server { process, binary: binary.to_path_buf(), port, dir })
     }
 
     fn config(&self, dir: &TempDir, port: u16) -> String {

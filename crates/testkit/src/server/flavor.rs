@@ -99,26 +99,18 @@ pub fn available() -> Vec<(Flavor, PathBuf)> {
 /// must not be covered up by taking another server.
 fn named_by(variable: &str) -> Option<PathBuf> {
     let path = PathBuf::from(env::var_os(variable).filter(|value| !value.is_empty())?);
-    assert!(
-        path.is_file(),
-        "{variable} names {}, which is no file",
-        path.display()
-    );
+    assert!(path.is_file(), "{variable} names {}, which is no file", path.display());
     Some(path)
 }
 
 pub(super) fn on_path(program: &str) -> Option<PathBuf> {
     let dirs = env::var_os("PATH")?;
-    env::split_paths(&dirs)
-        .map(|dir| dir.join(program))
-        .find(|path| path.is_file())
+    env::split_paths(&dirs).map(|dir| dir.join(program)).find(|path| path.is_file())
 }
 
 fn downloaded(file: &str) -> Option<PathBuf> {
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"),
-        PathBuf::from,
-    );
+    let target = env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"), PathBuf::from);
     let path = target.join("servers").join(file);
     path.is_file().then_some(path)
 }

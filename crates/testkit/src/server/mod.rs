@@ -65,10 +65,7 @@ impl Server {
     /// The TCP port, the same for the server's whole life, restarts included.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.port
-            .as_ref()
-            .expect("this server was built with tcp(false)")
-            .number()
+        self.port.as_ref().expect("this server was built with tcp(false)").number()
     }
 
     /// The TCP address, for example as the target of a proxy.
@@ -92,10 +89,7 @@ impl Server {
     /// The process id. Panics when the server does not run.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.process()
-            .as_ref()
-            .expect("the server does not run")
-            .id()
+        self.process().as_ref().expect("the server does not run").id()
     }
 
     /// `7.0.15`: Valkey's own version on Valkey, Redis's on Redis.
@@ -103,9 +97,7 @@ impl Server {
     pub fn version(&self) -> String {
         let admin = self.admin();
         let field = |name| admin.info("server", name);
-        field("valkey_version")
-            .or_else(|| field("redis_version"))
-            .unwrap_or_default()
+        field("valkey_version").or_else(|| field("redis_version")).unwrap_or_default()
     }
 
     /// A new connection to look into the server with.
@@ -157,12 +149,7 @@ impl Server {
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "server {} in {}",
-            self.binary.display(),
-            self.dir.path().display()
-        )
+        write!(f, "server {} in {}", self.binary.display(), self.dir.path().display())
     }
 }
 

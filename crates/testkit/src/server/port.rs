@@ -23,12 +23,7 @@ pub(super) struct Port {
 
 impl Port {
     pub(super) fn reserve() -> io::Result<Self> {
-        let kept = socket(
-            AddressFamily::Inet,
-            SockType::Stream,
-            SockFlag::empty(),
-            None,
-        )?;
+        let kept = socket(AddressFamily::Inet, SockType::Stream, SockFlag::empty(), None)?;
         // Not SOCK_CLOEXEC, which macOS lacks.
         fcntl(&kept, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
         setsockopt(&kept, sockopt::ReuseAddr, &true)?;
@@ -36,10 +31,7 @@ impl Port {
         let address: SockaddrIn = getsockname(kept.as_raw_fd())?;
         // Other systems do not let two sockets share a port this way: there, take the risk.
         let kept = cfg!(target_os = "linux").then_some(kept);
-        Ok(Self {
-            number: address.port(),
-            _kept: kept,
-        })
+        Ok(Self { number: address.port(), _kept: kept })
     }
 
     pub(super) fn number(&self) -> u16 {

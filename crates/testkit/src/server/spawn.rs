@@ -28,23 +28,14 @@ pub(super) fn start(binary: &Path, dir: &Path) -> Result<Child, String> {
     // A crashed server leaves its socket, which must not be taken for that of the new one.
     let _ = fs::remove_file(dir.join(SOCKET));
     let failed = |what: String| {
-        format!(
-            "{} {what}; its log ends:\n{}",
-            binary.display(),
-            log_tail(&dir.join(LOG))
-        )
+        format!("{} {what}; its log ends:\n{}", binary.display(), log_tail(&dir.join(LOG)))
     };
     let mut command = bound_command(binary);
     command.arg(dir.join(CONFIG)).stdin(Stdio::null());
     // Mistakes in the configuration are told here, before the log is open.
-    let early = fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(dir.join(LOG));
+    let early = fs::OpenOptions::new().create(true).append(true).open(dir.join(LOG));
     let early = early.map_err(|error| failed(format!("has no log: {error}")))?;
-    let early_too = early
-        .try_clone()
-        .map_err(|error| failed(format!("has no log: {error}")))?;
+    let early_too = early.try_clone().map_err(|error| failed(format!("has no log: {error}")))?;
     command.stdout(early).stderr(early_too);
     let mut child = spawn(command).map_err(|error| failed(format!("does not start: {error}")))?;
     match wait_until_ready(&mut child, &dir.join(SOCKET)) {
@@ -100,11 +91,8 @@ fn log_tail(log: &Path) -> String {
 /// A test that is killed, or a server in a static, gets no chance to clean up. `setpriv` asks the
 /// kernel to do it and then becomes the program, so the process id is the program's own.
 pub(crate) fn bound_command(program: &Path) -> Command {
-    static SETPRIV: LazyLock<Option<std::path::PathBuf>> = LazyLock::new(|| {
-        cfg!(target_os = "linux")
-            .then(|| on_path("setpriv"))
-            .flatten()
-    });
+    static SETPRIV: LazyLock<Option<std::path::PathBuf>> =
+        LazyLock::new(|| cfg!(target_os = "linux").then(|| on_path("setpriv")).flatten());
     let Some(setpriv) = SETPRIV.as_ref() else {
         return Command::new(program);
     };
@@ -131,12 +119,7 @@ pub(crate) fn spawn(command: Command) -> io::Result<Child> {
         Mutex::new(orders)
     });
     let (answer, child) = mpsc::channel();
-    let sent = NURSERY
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .send((command, answer));
+    let sent = NURSERY.lock().unwrap_or_else(PoisonError::into_inner).send((command, answer));
     sent.map_err(|_| io::Error::other("the thread that starts processes is gone"))?;
-    child
-        .recv()
-        .map_err(|_| io::Error::other("the thread that starts processes is gone"))?
+    child.recv().map_err(|_| io::Error::other("the thread that starts processes is gone"))?
 }

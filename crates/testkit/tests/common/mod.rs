@@ -32,9 +32,7 @@ pub(crate) fn pong() -> Reply {
 }
 
 pub(crate) fn is_silent(client: &Admin) -> bool {
-    client
-        .read(SILENCE)
-        .is_err_and(|error| error.kind() == io::ErrorKind::TimedOut)
+    client.read(SILENCE).is_err_and(|error| error.kind() == io::ErrorKind::TimedOut)
 }
 
 pub(crate) fn eventually(what: &str, done: impl Fn() -> bool) {
