@@ -1,0 +1,144 @@
+"""Ctrl-C during a wait, and the end of the interpreter."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import redis
+from conftest import Server, eventually, leftovers, run_script
+
+WAITS = """
+import sys, redis
+from redismutex import RedisMutex
+port, key, transport = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+conn = redis.StrictRedis(host="127.0.0.1", port=port, db=1)
+mutex = RedisMutex(conn, block_time=20, expiry=20, delay=0.1, transport=transport)
+print("waiting", flush=True)
+try:
+    mutex.acquire_lock(key)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+    mutex.acquire_lock(key + ":after").release_lock()
+    print("fine", flush=True)
+"""
+
+
+def test_ctrl_c_ends_a_wait_and_leaves_nothing(
+    server: Server, conn: redis.StrictRedis, key: str, transport: str
+) -> None:
+    conn.set(key, "somebody", px=20000)
+    command = [sys.executable, "-c", WAITS, str(server.port), key, transport]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "waiting\n"
+        eventually(lambda: leftovers(conn, key)[1:])
+        begin = time.monotonic()
+        child.send_signal(signal.SIGINT)
+        assert child.stdout.readline() == "interrupted\n"
+        # 0.2 s is what it takes; the rest is for a machine that is busy.
+        assert time.monotonic() - begin < 1.5
+        assert child.stdout.read() == "fine\n"
+        assert child.wait(10) == 0
+    assert leftovers(conn, key) == [key]
+
+
+def test_a_handler_s_exception_comes_out(conn: redis.StrictRedis, key: str) -> None:
+    from redismutex import RedisMutex
+
+    class Enough(Exception):
+        pass
+
+    def handler(*_: object) -> None:
+        raise Enough
+
+    conn.set(key, "somebody", px=5000)
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        begin = time.monotonic()
+        with pytest.raises(Enough):
+            RedisMutex(conn).acquire_lock(key)
+        assert time.monotonic() - begin < 1.5
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert leftovers(conn, key) == [key]
+
+
+def test_a_handler_that_returns_ends_nothing(conn: redis.StrictRedis, key: str) -> None:
+    from redismutex import RedisMutex
+
+    heard: list[int] = []
+    conn.set(key, "somebody", px=600)
+    before = signal.signal(signal.SIGALRM, lambda number, _: heard.append(number))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.1, 0.1)
+        with RedisMutex(conn, delay=0.1).acquire_lock(key):
+            assert len(heard) > 1
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+ENDS = """
+import sys, threading, asyncio, redis
+from redismutex import RedisMutex, aio
+port, key, how = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+conn = redis.StrictRedis(host="127.0.0.1", port=port, db=1)
+mutex = RedisMutex(conn, renew=True)
+if how == "held":
+    guard = mutex.acquire(key)
+    mutex.acquire_lock(key + "2")
+elif how == "client":
+    guard = RedisMutex(conn, transport="client", renew=True).acquire(key)
+elif how == "waiting":
+    guard = mutex.acquire(key)
+    threading.Thread(target=mutex.acquire, args=(key,), daemon=True).start()
+    import time; time.sleep(0.2)
+elif how == "asyncio":
+    async def main():
+        global guard
+        guard = await aio.RedisMutex(conn, renew=True).acquire(key)
+        asyncio.ensure_future(guard.lost.wait())
+        await asyncio.sleep(0.1)
+    asyncio.run(main())
+elif how == "exit":
+    guard = mutex.acquire(key)
+    sys.exit(0)
+print("end", flush=True)
+"""
+
+
+@pytest.mark.parametrize("how", ["held", "client", "waiting", "asyncio", "exit"])
+def test_the_interpreter_ends_with_live_guards(server: Server, key: str, how: str) -> None:
+    begin = time.monotonic()
+    ended = run_script(ENDS, str(server.port), key, how)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr == ""
+    assert time.monotonic() - begin < 8
+
+
+def test_no_io_in_finalisers(server: Server, conn: redis.StrictRedis, key: str) -> None:
+    """A server that takes no data does not hold up whoever throws a guard away."""
+    script = """
+import sys, os, signal, time, redis
+from redismutex import RedisMutex
+port, key, server = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+guard = RedisMutex(f"redis://127.0.0.1:{port}/1").acquire(key)
+os.kill(server, signal.SIGSTOP)
+begin = time.monotonic()
+del guard
+took = time.monotonic() - begin
+os.kill(server, signal.SIGCONT)
+print(took < 0.5)
+"""
+    pid = str(server.process.pid)
+    try:
+        assert run_script(script, str(server.port), key, pid).stdout == "True\n"
+    finally:
+        os.kill(server.process.pid, signal.SIGCONT)
