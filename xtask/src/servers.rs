@@ -35,7 +35,7 @@ pub(crate) fn command() -> Result {
 fn report(flavour: &Flavour) -> bool {
     match fetch(flavour).and_then(|binary| version(&binary)) {
         Ok(version) => {
-            println!("  {:<11} target/servers/{0}/{}  {version}", flavour.name, flavour.binary)
+            println!("  {:<11} target/servers/{0}/{}  {version}", flavour.name, flavour.binary);
         }
         Err(why) => {
             println!("  {:<11} not available: {why}", flavour.name);

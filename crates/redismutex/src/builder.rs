@@ -122,6 +122,7 @@ macro_rules! builder_settings {
         }
     };
 }
+#[cfg(feature = "blocking")]
 pub(crate) use builder_settings;
 
 /// Settings of a [`RedisMutex`] in the making.

@@ -42,6 +42,7 @@ macro_rules! guard_looks {
         }
     };
 }
+#[cfg(feature = "blocking")]
 pub(crate) use guard_looks;
 
 /// A lock that is yours until you release it, drop this, or lose it.

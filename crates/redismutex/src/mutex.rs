@@ -48,6 +48,7 @@ macro_rules! mutex_settings {
         }
     };
 }
+#[cfg(feature = "blocking")]
 pub(crate) use mutex_settings;
 
 /// A distributed mutex: a connection and settings. Cheap to clone; has no state of any lock.

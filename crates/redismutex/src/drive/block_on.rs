@@ -54,6 +54,7 @@ pub(crate) fn block_on<T>(
 }
 
 /// What a future gives that waits for no connection.
+#[cfg(feature = "blocking")]
 pub(crate) fn park_on<T>(future: impl Future<Output = T>) -> T {
     let (flag, waker) = FLAG.with(|(flag, waker)| (flag.clone(), waker.clone()));
     let mut future = pin!(future);

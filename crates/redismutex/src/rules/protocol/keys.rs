@@ -114,6 +114,7 @@ fn stem(key: &[u8]) -> Vec<u8> {
 }
 
 /// The lock's key, of the name of its grant record.
+#[cfg(any(test, feature = "blocking"))]
 pub(crate) fn key_of(grant: &[u8]) -> Option<Key> {
     let inner = grant.strip_prefix(b"redismutex:{")?.strip_suffix(b":grant")?;
     let end = inner.iter().position(|byte| *byte == b'}')?;
