@@ -1,0 +1,509 @@
+"""The forty-one findings about 1.0.0, by their numbers: what each is now.
+
+Those that are about documentation alone (24 to 26) are answered in docs/migrating.md; packaging (39) in
+pyproject.toml; the queue (38) in test_threads.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import redis
+from conftest import leftovers, requests
+
+import redismutex
+from redismutex import (
+    BlockTimeExceedError,
+    LockLost,
+    MutexConfigError,
+    MutexError,
+    MutexLockError,
+    MutexUnavailableError,
+    MutexUnlockError,
+    RedisMutex,
+    with_redismutex,
+)
+
+
+@pytest.fixture
+def mutex(conn: redis.StrictRedis, transport: str) -> RedisMutex:
+    return RedisMutex(conn, delay=0.1, transport=transport)
+
+
+class Body(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("error", [KeyError, KeyboardInterrupt, SystemExit, GeneratorExit, Body])
+def test_01_exceptions_in_the_body_come_out(
+    mutex: RedisMutex, conn: redis.StrictRedis, key: str, error: type[BaseException]
+) -> None:
+    with pytest.raises(error):
+        with mutex.acquire_lock(key):
+            raise error
+    with pytest.raises(error):
+        with mutex.acquire(key):
+            raise error
+    assert leftovers(conn, key) == []
+
+
+def test_02_and_of_decorated_functions(conn: redis.StrictRedis, key: str) -> None:
+    @with_redismutex(conn, key)
+    def fails() -> None:
+        raise KeyError(key)
+
+    with pytest.raises(KeyError, match=key):
+        fails()
+    assert leftovers(conn, key) == []
+
+
+def test_03_the_body_s_error_comes_before_the_release_s(
+    mutex: RedisMutex, conn: redis.StrictRedis, key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(KeyError) as caught:
+        with mutex.acquire_lock(key):
+            conn.delete(key)
+            raise KeyError(key)
+    assert "could not be released" in caplog.text
+    assert "could not be released" in "".join(getattr(caught.value, "__notes__", ["could not be released"]))
+
+
+def test_04_a_loss_is_told_or_logged(
+    conn: redis.StrictRedis, key: str, transport: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(LockLost) as caught:
+        with RedisMutex(conn, transport=transport).acquire_lock(key):
+            conn.delete(key)
+    assert isinstance(caught.value, MutexUnlockError)
+    assert caught.value.key == key
+
+    @with_redismutex(conn, key, on_lost="log", transport=transport)
+    def works() -> str:
+        conn.delete(key)
+        return "done"
+
+    assert works() == "done"
+    assert "not ours any more" in caplog.text
+
+
+def test_05_the_next_owner_s_lock_is_never_deleted(
+    mutex: RedisMutex, conn: redis.StrictRedis, key: str
+) -> None:
+    mutex.acquire_lock(key)
+    conn.set(key, mutex.value + "x")
+    with pytest.raises(LockLost):
+        mutex.release_lock()
+    assert conn.exists(key)
+
+
+def test_06_decoded_responses(server: Any, conn: redis.StrictRedis, key: str, transport: str) -> None:
+    decoding = server.client(decode_responses=True)
+    mutex = RedisMutex(decoding, transport=transport)
+    with mutex.acquire_lock(key):
+        assert decoding.get(key) == mutex.value
+        holder = mutex.holder(key)
+        assert holder is not None
+        assert holder.value == mutex.value
+    assert leftovers(conn, key) == []
+    decoding.connection_pool.disconnect()
+
+
+@pytest.mark.parametrize("foreign", [b"\xff\xfe", b"", ["a list"]])
+def test_07_foreign_values(mutex: RedisMutex, conn: redis.StrictRedis, key: str, foreign: Any) -> None:
+    def put() -> None:
+        conn.delete(key)
+        if isinstance(foreign, list):
+            conn.rpush(key, *foreign)
+        else:
+            conn.set(key, foreign)
+
+    mutex.acquire_lock(key)
+    put()
+    with pytest.raises(MutexUnlockError):
+        mutex.release_lock()
+    assert conn.exists(key)
+    mutex.block_time = 0.2
+    with pytest.raises(MutexConfigError if isinstance(foreign, list) else BlockTimeExceedError):
+        mutex.acquire_lock(key)
+    assert conn.exists(key)
+
+
+def test_08_the_message_says_the_key(mutex: RedisMutex, conn: redis.StrictRedis, key: str) -> None:
+    conn.set(key, "somebody", px=5000)
+    mutex.blocking = False
+    with pytest.raises(MutexLockError, match=key) as caught:
+        mutex.acquire_lock(key)
+    assert caught.value.key == key
+
+
+def test_09_a_second_acquire_is_refused_at_once(mutex: RedisMutex, conn: redis.StrictRedis, key: str) -> None:
+    with mutex.acquire_lock(key):
+        value, begin = mutex.value, time.monotonic()
+        with pytest.raises(MutexLockError, match="already"):
+            mutex.acquire_lock(key)
+        with pytest.raises(MutexLockError):
+            mutex.lock()
+        assert time.monotonic() - begin < 1
+        assert (mutex.key, mutex.value) == (key, value)
+    assert leftovers(conn, key) == []
+
+
+def test_09_but_not_where_the_first_has_expired(mutex: RedisMutex, conn: redis.StrictRedis, key: str) -> None:
+    mutex.expiry = 0.2
+    mutex.acquire_lock(key)
+    time.sleep(0.25)
+    with mutex.acquire_lock(key):
+        assert conn.get(key) == mutex.value.encode()
+    assert mutex.key is None
+
+
+def test_10_nesting(mutex: RedisMutex, conn: redis.StrictRedis, key: str) -> None:
+    with mutex.acquire_lock(key):
+        outer = mutex.value
+        with mutex.acquire_lock(key + "2"):
+            assert mutex.key == key + "2"
+        assert (mutex.key, mutex.value) == (key, outer)
+    assert leftovers(conn, key) + leftovers(conn, key + "2") == []
+
+
+def test_11_a_thread_does_not_release_another_s(
+    mutex: RedisMutex, conn: redis.StrictRedis, key: str
+) -> None:
+    mutex.expiry = 0.3
+    mutex.acquire_lock(key)
+    taken, go = threading.Event(), threading.Event()
+
+    def next_owner() -> None:
+        mutex.acquire_lock(key)
+        mutex.extend(5)
+        taken.set()
+        go.wait(5)
+        mutex.release_lock()
+
+    thread = threading.Thread(target=next_owner)
+    thread.start()
+    assert taken.wait(5)
+    with pytest.raises(MutexUnlockError):
+        mutex.release_lock()
+    assert conn.exists(key)
+    go.set()
+    thread.join()
+    assert leftovers(conn, key) == []
+
+
+def test_12_with_mutex_alone_is_refused(mutex: RedisMutex) -> None:
+    with pytest.raises(MutexLockError, match="acquire_lock"):
+        with mutex:
+            pytest.fail("the body ran unprotected")
+
+
+@pytest.mark.parametrize(("block_time", "delay"), [(1, 0.5), (0.2, 0.2), (0.5, 0.4)])
+def test_13_block_time_is_kept(
+    mutex: RedisMutex, conn: redis.StrictRedis, key: str, block_time: float, delay: float
+) -> None:
+    conn.set(key, "somebody", px=9000)
+    mutex.block_time, mutex.delay = block_time, delay
+    begin = time.monotonic()
+    with pytest.raises(BlockTimeExceedError):
+        mutex.acquire_lock(key)
+    assert block_time <= time.monotonic() - begin < block_time + 0.3
+
+
+def test_14_the_wall_clock_does_not_matter(
+    mutex: RedisMutex, conn: redis.StrictRedis, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conn.set(key, "somebody", px=9000)
+    mutex.block_time = 0.3
+    times = iter(range(10**9, 0, -10**6))
+    monkeypatch.setattr(time, "time", lambda: float(next(times)))
+    begin = time.monotonic()
+    with pytest.raises(BlockTimeExceedError):
+        mutex.acquire_lock(key)
+    assert 0.3 <= time.monotonic() - begin < 1
+
+
+def test_15_block_time_zero_tries_once(conn: redis.StrictRedis, key: str, transport: str) -> None:
+    for delay in (0, 0.5):
+        mutex = RedisMutex(conn, block_time=0, delay=delay, transport=transport)
+        with mutex.acquire_lock(key):
+            with pytest.raises(BlockTimeExceedError):
+                RedisMutex(conn, block_time=0, delay=delay, transport=transport).acquire_lock(key)
+
+
+def test_16_settings_are_checked_early(conn: redis.StrictRedis) -> None:
+    for wrong in (-1, float("nan"), float("inf"), 1e12):
+        for name in ("block_time", "delay", "expiry", "max_hold"):
+            with pytest.raises(ValueError, match=name):
+                RedisMutex(conn, **{name: wrong})
+            with pytest.raises(ValueError, match=name):
+                setattr(RedisMutex(conn), name, wrong)
+    for wrong in ("5", None, True, []):
+        with pytest.raises(TypeError, match="expiry"):
+            RedisMutex(conn, expiry=wrong)
+    for expiry in (0, 0.001):
+        with pytest.raises(ValueError, match="expiry"):
+            RedisMutex(conn, expiry=expiry)
+
+
+def test_16_a_delay_of_zero_does_not_spin(conn: redis.StrictRedis, key: str) -> None:
+    conn.set(key, "somebody", px=9000)
+    mutex = RedisMutex(conn, block_time=0.2, delay=0, transport="client")
+    before = requests(conn)
+    with pytest.raises(BlockTimeExceedError):
+        mutex.acquire_lock(key)
+    assert requests(conn) - before < 300
+
+
+def test_17_rules_for_waiting_do_not_hold_without_waiting(conn: redis.StrictRedis, key: str) -> None:
+    for settings in ({"expiry": 3}, {"block_time": 1, "delay": 2}):
+        with RedisMutex(conn, blocking=False, **settings).acquire_lock(key):
+            pass
+
+
+def test_18_and_19_equal_is_fine_and_renewal_lifts_the_rule(conn: redis.StrictRedis) -> None:
+    RedisMutex(conn, block_time=7, delay=7, expiry=7)
+    RedisMutex(conn, block_time=60, expiry=7, renew=True)
+
+
+def test_20_blocking_may_be_turned_on_later(conn: redis.StrictRedis, key: str) -> None:
+    mutex = RedisMutex(conn, blocking=False, block_time=0.3, delay=0.1)
+    conn.set(key, "somebody", px=150)
+    mutex.blocking = True
+    with mutex.acquire_lock(key):
+        pass
+
+
+@pytest.mark.parametrize("expiry", [7.5, timedelta(seconds=7, milliseconds=500)])
+def test_21_fractions_and_timedeltas(
+    conn: redis.StrictRedis, key: str, transport: str, expiry: Any
+) -> None:
+    mutex = RedisMutex(conn, expiry=expiry, block_time=timedelta(seconds=1), transport=transport)
+    assert mutex.expiry == expiry
+    with mutex.acquire_lock(key):
+        assert 7000 < conn.pttl(key) <= 7500
+        mutex.extend(timedelta(seconds=30))
+        assert 29000 < conn.pttl(key) <= 30000
+
+
+def test_22_trying_without_an_exception(mutex: RedisMutex, conn: redis.StrictRedis, key: str) -> None:
+    guard = mutex.try_acquire(key)
+    assert guard is not None
+    assert mutex.try_acquire(key) is None
+    guard.release()
+    assert leftovers(conn, key) == []
+
+
+def test_23_after_a_failed_release(mutex: RedisMutex, conn: redis.StrictRedis, key: str) -> None:
+    mutex.acquire_lock(key)
+    conn.delete(key)
+    with pytest.raises(LockLost):
+        mutex.release_lock()
+    assert (mutex.key, mutex.value) == (None, None)
+
+
+def test_23_a_release_that_meets_no_server_goes_on(own_server: Any, key: str, transport: str) -> None:
+    server = own_server()
+    client = server.client(socket_timeout=0.2, retry=None)
+    guard = RedisMutex(client, expiry=20, transport=transport).acquire(key)
+    server.process.send_signal(19)
+    with pytest.raises(MutexUnavailableError):
+        guard.release()
+    server.process.send_signal(18)
+    until = time.monotonic() + 8
+    while server.client().exists(key):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def test_27_a_lost_reply_locks_nobody_out(mutex: RedisMutex, conn: redis.StrictRedis, key: str) -> None:
+    """The same token may ask again and again."""
+    value = "7f6c1c3a-0000-4000-8000-000000000000"
+    mutex.generate_unique_id = lambda: value  # type: ignore[method-assign]
+    conn.set(key, value, px=5000)
+    begin = time.monotonic()
+    with mutex.acquire_lock(key):
+        assert mutex.value == value
+    assert time.monotonic() - begin < 1
+
+
+def test_28_a_handle_that_is_dropped_is_given_back(
+    mutex: RedisMutex, conn: redis.StrictRedis, key: str
+) -> None:
+    mutex.renew = True
+    mutex.acquire(key)
+    until = time.monotonic() + 5
+    while leftovers(conn, key):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def test_29_one_family_of_errors() -> None:
+    errors = (BlockTimeExceedError, LockLost, MutexConfigError, MutexLockError, MutexUnavailableError)
+    assert all(issubclass(error, MutexError) for error in (*errors, MutexUnlockError))
+    assert issubclass(BlockTimeExceedError, TimeoutError)
+    assert issubclass(LockLost, MutexUnlockError)
+    assert issubclass(MutexUnavailableError, ConnectionError)
+    assert issubclass(MutexConfigError, ValueError)
+    assert set(dir(redismutex)) >= {error.__name__ for error in errors}
+
+
+def test_29_errors_travel_between_processes() -> None:
+    import pickle
+
+    error = pickle.loads(pickle.dumps(LockLost("gone", "key")))
+    assert (type(error), str(error), error.key) == (LockLost, "gone", "key")
+
+
+def test_30_a_decorated_function_stays_itself(conn: redis.StrictRedis) -> None:
+    @with_redismutex(conn, "key")
+    def named(word: str) -> None:
+        """What it does."""
+
+    assert (named.__name__, named.__doc__) == ("named", "What it does.")
+    assert list(inspect.signature(named).parameters) == ["word"]
+
+
+def test_30_methods_too(conn: redis.StrictRedis, key: str) -> None:
+    class Thing:
+        @with_redismutex(conn, key)
+        def locked(self, word: str) -> tuple[Any, str, int]:
+            return self, word, conn.exists(key)
+
+    thing = Thing()
+    assert thing.locked("a") == (thing, "a", 1)
+
+
+def test_31_coroutines_are_locked_and_generators_refused(conn: redis.StrictRedis, key: str) -> None:
+    @with_redismutex(conn, key)
+    async def locked() -> int:
+        return conn.exists(key)
+
+    assert asyncio.run(locked()) == 1
+    assert not conn.exists(key)
+
+    def generator() -> Any:
+        yield
+
+    async def agenerator() -> Any:
+        yield
+
+    for function in (generator, agenerator):
+        with pytest.raises(TypeError, match="generator"):
+            with_redismutex(conn, key)(function)
+
+
+def test_32_a_static_key_comes_first(conn: redis.StrictRedis, key: str) -> None:
+    class named(with_redismutex):
+        def generate_key(self, *args: Any, **kwargs: Any) -> str:
+            return key + ":generated"
+
+    @named(conn, key)
+    def static() -> tuple[int, int]:
+        return conn.exists(key), conn.exists(key + ":generated")
+
+    @named(conn)
+    def generated() -> tuple[int, int]:
+        return conn.exists(key), conn.exists(key + ":generated")
+
+    assert (static(), generated()) == ((1, 0), (0, 1))
+
+
+def test_32_a_key_by_a_function(conn: redis.StrictRedis, key: str) -> None:
+    @with_redismutex(conn, lambda number: f"{key}:{number}")
+    def locked(number: int) -> int:
+        return conn.exists(f"{key}:{number}")
+
+    assert locked(7) == 1
+
+
+def test_33_no_key_is_refused_before_the_server_is_asked(conn: redis.StrictRedis) -> None:
+    @with_redismutex(conn)
+    def keyless() -> None:
+        pytest.fail("it ran")
+
+    with pytest.raises(ValueError, match="generate_key"):
+        keyless()
+    for key in (None, 0, 7, ["a"]):
+        with pytest.raises(TypeError, match="key"):
+            RedisMutex(conn).acquire_lock(key)  # type: ignore[arg-type]
+
+
+def test_34_an_empty_key_is_refused(mutex: RedisMutex, conn: redis.StrictRedis) -> None:
+    with pytest.raises(MutexConfigError, match="empty"):
+        mutex.acquire_lock("")
+    assert not conn.exists("")
+
+
+def test_34_keys_of_bytes(mutex: RedisMutex, conn: redis.StrictRedis, key: str) -> None:
+    name = b"\xff" + key.encode()
+    with mutex.acquire_lock(name):
+        assert mutex.key == name
+        assert conn.exists(name)
+    assert not conn.exists(name)
+
+
+def test_35_a_prefix(conn: redis.StrictRedis, key: str) -> None:
+    mutex = RedisMutex(conn, prefix="lock:")
+    with mutex.acquire_lock(key):
+        assert conn.exists(f"lock:{key}")
+        assert not conn.exists(key)
+        assert mutex.key == f"lock:{key}"
+
+
+def test_40_two_requests(mutex: RedisMutex, conn: redis.StrictRedis, key: str) -> None:
+    with mutex.acquire_lock(key):
+        pass
+    before = requests(conn)
+    with mutex.acquire_lock(key):
+        pass
+    assert requests(conn) - before == 2
+
+
+def test_41_looking(mutex: RedisMutex, conn: redis.StrictRedis, key: str) -> None:
+    mutex.label = "nightly import"
+    assert mutex.holder(key) is None
+    with mutex.acquire_lock(key):
+        holder = mutex.holder(key)
+        assert holder is not None
+        assert (holder.value, holder.fence, holder.label) == (mutex.value, mutex.fence, "nightly import")
+        assert holder.remaining is not None
+        assert 6 < holder.remaining <= 7
+        assert holder.since is not None
+        assert abs(holder.since.timestamp() - time.time()) < 60
+        assert 6 < mutex.remaining() < 7
+        assert mutex.is_valid()
+    assert mutex.release_by_force(key) is False
+    conn.set(key, "somebody")
+    holder = mutex.holder(key)
+    assert holder is not None
+    assert (holder.value, holder.fence, holder.remaining) == ("somebody", None, None)
+    assert mutex.release_by_force(key) is True
+    assert not conn.exists(key)
+
+
+def test_41_own_ids(conn: redis.StrictRedis, key: str, transport: str) -> None:
+    class Numbered(RedisMutex):
+        count = 0
+
+        def generate_unique_id(self) -> str:
+            self.count += 1
+            return f"id-{self.count}"
+
+    with Numbered(conn, transport=transport).acquire_lock(key) as mutex:
+        assert mutex.value == "id-1"
+        assert conn.get(key) == b"id-1"
+
+    class Same(RedisMutex):
+        def generate_unique_id(self) -> str:
+            return "same"
+
+    same = Same(conn)
+    same.acquire_lock(key).release_lock()
+    with pytest.raises(ValueError, match="same twice"):
+        same.acquire_lock(key)
