@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -32,6 +33,15 @@ def server_binary() -> str:
     pytest.exit("no server: install redis-server or valkey-server, or set REDISMUTEX_SERVER to its path")
 
 
+def free_port() -> int:
+    """Low enough for a cluster's bus, which is 10000 above it, and where the system gives none away itself."""
+    while True:
+        port = random.randint(20000, 30000)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
+
+
 class Server:
     """One server of our own: on a free port and on a unix socket."""
 
@@ -39,9 +49,7 @@ class Server:
         self.options = options
         self.dir = tempfile.mkdtemp(prefix="redismutex-test-")
         self.path = f"{self.dir}/s"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self.start()
 
     def start(self) -> None:
