@@ -199,7 +199,7 @@ impl Acquisition {
         }
         let deadline = self
             .reading
-            .map(|reading| lease::pushed_deadline(reading, push.granted_us, received, push.expiry));
+            .and_then(|it| lease::pushed_deadline(it, push.granted_us, received, push.expiry));
         match deadline {
             Some(deadline) if now < deadline => {
                 self.end = Some(Ok(Granted { deadline, fence: Some(push.fence) }));

@@ -144,6 +144,17 @@ fn a_push_read_after_its_lease_is_only_a_hint() {
 }
 
 #[test]
+fn a_push_older_than_a_busy_reply_is_only_a_hint() {
+    // Both were stuck on the way; the lease of the grant ended, and another has the lock.
+    let mut acquisition = queued(0);
+    let asked = START + ms(900);
+    acquisition.answered(asked, asked + ms(600), busy(7000, Some(0), false));
+    let granted_us = 1_000_000 - 1;
+    acquisition.pushed(asked + ms(500), asked + ms(600), &push(granted_us));
+    assert!(asks(acquisition.step(asked + ms(600))).is_some());
+}
+
+#[test]
 fn a_push_for_another_token_or_lock_is_none_of_ours() {
     for wrong in [
         Push { token: "other".into(), ..push(1_000_000) },

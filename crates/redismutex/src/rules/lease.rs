@@ -29,15 +29,19 @@ pub(crate) struct ClockReading {
 /// The reading ties the server's clock to ours: the grant came `granted_us - reading.server_us` after
 /// the reply, and the reply came after `reading.sent`. Should the server's clock have been stepped
 /// forward in between, the arrival of the message bounds the error.
+///
+/// `None` for a grant that is not later than the reading: the reply came from a server that had already
+/// forgotten the grant, and its request may have been sent long after that.
 pub(crate) fn pushed_deadline(
     reading: ClockReading,
     granted_us: u64,
     received: Moment,
     expiry: Duration,
-) -> Moment {
-    let between = Duration::from_micros(granted_us.saturating_sub(reading.server_us));
+) -> Option<Moment> {
+    let between = granted_us.checked_sub(reading.server_us).filter(|us| *us > 0)?;
+    let between = Duration::from_micros(between);
     let granted = (reading.sent + between).min(received);
-    deadline(granted, expiry).earlier(between / DRIFT_PARTS)
+    Some(deadline(granted, expiry).earlier(between / DRIFT_PARTS))
 }
 
 #[cfg(test)]
@@ -67,7 +71,16 @@ mod tests {
         let received = Moment(1_100_000_000);
         let honest = pushed_deadline(reading, 50 + 100_000, received, secs(7));
         let jumped = pushed_deadline(reading, 50 + 3_600_000_000, received, secs(7));
-        assert!(jumped <= honest);
+        assert!(jumped.unwrap() <= honest.unwrap());
+    }
+
+    #[test]
+    fn a_grant_that_was_over_before_a_later_busy_reply_is_worth_nothing() {
+        let reading = ClockReading { sent: Moment(1_000_000_000), server_us: 50 };
+        for granted_us in [0, 49, 50] {
+            let deadline = pushed_deadline(reading, granted_us, Moment(1_100_000_000), secs(7));
+            assert_eq!(deadline, None);
+        }
     }
 
     proptest! {
@@ -88,6 +101,7 @@ mod tests {
             let reading = ClockReading { sent, server_us: server(served) / 1000 };
             let expiry = Duration::from_millis(expiry_ms);
             let ours = pushed_deadline(reading, server(granted) / 1000, Moment(granted + to_read), expiry);
+            let Some(ours) = ours else { return Ok(()) };
             let expiry_true = expiry_ms as i128 * 1_000_000 * 1_000_000 / (1_000_000 + i128::from(rate_ppm));
             prop_assert!(i128::from(ours.0) <= i128::from(granted) + expiry_true);
         }
