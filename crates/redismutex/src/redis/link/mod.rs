@@ -4,24 +4,25 @@
 //! (`turn`); in *driven* mode something outside calls [`Link::read_ready`] whenever there is something to
 //! read: a runtime's reactor or a thread.
 
+mod reading;
+
 use super::clock;
 use super::encode;
 use super::hub::Hub;
 use super::slot::{Answer, Reply, Slot, lock};
-use super::turn::{Flag, Turn};
+use super::turn::Turn;
 #[cfg(feature = "tokio")]
 use super::wire::Socket;
 use super::wire::Wire;
 use crate::rules::Moment;
 use crate::rules::protocol::{Fault, FaultKind, Push};
-use redis::{Parser, PushKind, Value};
+use reading::Incoming;
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
-use std::time::Duration;
 
 /// What is done with a reply when it comes.
 pub(crate) enum Sink {
@@ -54,13 +55,6 @@ struct Outgoing {
     flusher: Option<Waker>,
 }
 
-struct Incoming {
-    parser: Parser,
-    buffer: Box<[u8]>,
-    /// How long a read may block at present.
-    limit: Duration,
-}
-
 /// Called with a message for which nobody waits any more.
 pub(crate) type Unclaimed = Arc<dyn Fn(Push) + Send + Sync>;
 
@@ -81,24 +75,15 @@ pub(crate) struct Link {
     pub(super) pushes: AtomicBool,
 }
 
-const BUFFER: usize = 16 * 1024;
 /// So much is written at once even if more is about to come.
 const ENOUGH: usize = 16 * 1024;
-/// Reads are cut into pieces of this length.
-const WHOLE_READ: Duration = Duration::from_secs(1);
-const SHORTEST_READ: Duration = Duration::from_micros(500);
-
 impl Link {
     pub(super) fn new(wire: Wire, hub: Arc<Hub>, unclaimed: Unclaimed) -> Arc<Self> {
         Arc::new(Self {
             wire,
             outgoing: Mutex::default(),
             expected: Mutex::default(),
-            incoming: Mutex::new(Incoming {
-                parser: Parser::new(),
-                buffer: vec![0; BUFFER].into(),
-                limit: Duration::ZERO,
-            }),
+            incoming: Mutex::default(),
             turn: Turn::default(),
             dead: AtomicBool::new(false),
             driven: AtomicBool::new(false),
@@ -258,18 +243,6 @@ impl Link {
         self.turn.wake_all();
     }
 
-    /// Reads what is there and hands it out; tells whether that was all. A link in which something went
-    /// wrong is ended.
-    pub(crate) fn read_ready(&self) -> io::Result<bool> {
-        let outcome = self.receive();
-        if let Err(error) = &outcome
-            && !is_passing(error)
-        {
-            self.fail(&error.to_string());
-        }
-        outcome
-    }
-
     /// Writes what could not be written before. Says whether something is left, and remembers whom to
     /// wake when more comes to be.
     pub(crate) fn flush(&self, cx: &mut Context<'_>) -> bool {
@@ -284,117 +257,8 @@ impl Link {
         }
         left && !self.is_dead()
     }
-
-    /// Waits until `me` is raised, `until` is past or the link is dead; reads for everybody meanwhile, or lets
-    /// another thread do it.
-    pub(crate) fn wait(&self, me: &Arc<Flag>, until: Moment) {
-        loop {
-            let left = clock::now().until(until);
-            if me.is_raised() || self.is_dead() || left.is_zero() {
-                break;
-            }
-            if self.turn.take(me) {
-                self.read_until(me, until);
-                self.turn.give_back();
-            } else {
-                std::thread::park_timeout(left);
-            }
-        }
-        self.turn.leave(me);
-    }
-
-    fn read_until(&self, me: &Arc<Flag>, until: Moment) {
-        while !me.is_raised() && !self.is_dead() {
-            let left = clock::now().until(until);
-            if left.is_zero() {
-                return;
-            }
-            self.limit_read(left);
-            // What goes wrong ends the link, which ends the loop.
-            let _ = self.read_ready();
-        }
-    }
-
-    /// Long waits are cut into equal pieces, so that the socket seldom has to be told.
-    fn limit_read(&self, left: Duration) {
-        let limit = if left >= WHOLE_READ { WHOLE_READ } else { left.max(SHORTEST_READ) };
-        let mut incoming = lock(&self.incoming);
-        if incoming.limit != limit && self.wire.socket.set_read_timeout(limit).is_ok() {
-            incoming.limit = limit;
-        }
-    }
-
-    fn receive(&self) -> io::Result<bool> {
-        let mut values = Vec::new();
-        let (parsed, drained) = {
-            let mut incoming = lock(&self.incoming);
-            let Incoming { parser, buffer, .. } = &mut *incoming;
-            let count = self.wire.read(buffer)?;
-            if count == 0 {
-                return Err(io::Error::new(ErrorKind::UnexpectedEof, "the server closed it"));
-            }
-            // Of a decrypted piece it cannot be said whether more lies behind it.
-            let drained = count < buffer.len() && !self.wire.is_encrypted();
-            (parse(parser, &buffer[..count], &mut values), drained)
-        };
-        let received = clock::now();
-        for value in values {
-            self.hand_out(value, received)?;
-        }
-        parsed.map(|()| drained)
-    }
-
-    fn hand_out(&self, value: Value, received: Moment) -> io::Result<()> {
-        if let Value::Push { kind, data } = value {
-            if kind == PushKind::Subscribe {
-                return self.confirm_subscription();
-            }
-            let push = encode::message(&kind, &data).and_then(|message| Push::parse(&message));
-            if let Some(unclaimed) = push.and_then(|push| self.hub.deliver(received, push)) {
-                (self.unclaimed)(unclaimed);
-            }
-            return Ok(());
-        }
-        let Some(Expected { sink, .. }) = lock(&self.expected).pop_front() else {
-            return Err(io::Error::new(ErrorKind::InvalidData, "a reply that nobody asked for"));
-        };
-        sink.take(encode::answer(value));
-        Ok(())
-    }
-
-    fn confirm_subscription(&self) -> io::Result<()> {
-        let mut expected = lock(&self.expected);
-        if expected.front().is_some_and(|front| front.subscription)
-            && let Some(Expected { sink, .. }) = expected.pop_front()
-        {
-            drop(expected);
-            self.subscribed.store(true, Ordering::Release);
-            sink.take(Ok(crate::rules::protocol::Item::Nil));
-        }
-        Ok(())
-    }
 }
 
 fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
-}
-
-/// Feeds the parser and takes out the values that are complete.
-fn parse(parser: &mut Parser, mut bytes: &[u8], values: &mut Vec<Value>) -> io::Result<()> {
-    loop {
-        match parser.parse_value(Chunk(&mut bytes)) {
-            Ok(value) => values.push(value),
-            Err(error) if error.is_io_error() => return Ok(()),
-            Err(error) => return Err(io::Error::new(ErrorKind::InvalidData, error.to_string())),
-        }
-    }
-}
-
-/// Bytes that end in "not yet" instead of in an end of file, so that the parser keeps its place.
-struct Chunk<'a, 'b>(&'a mut &'b [u8]);
-
-impl Read for Chunk<'_, '_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.0.is_empty() { Err(ErrorKind::WouldBlock.into()) } else { self.0.read(buffer) }
-    }
 }
