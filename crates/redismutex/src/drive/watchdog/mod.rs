@@ -4,9 +4,13 @@
 //! stall it. It decides nothing: [`renewal`] says when and what a reply means. It never signals the end of
 //! a lease; that is the timer's, which waits for nobody.
 
+mod jobs;
+
+pub(crate) use jobs::Renewed;
+use jobs::{Job, State};
+
 use super::block_on::block_on;
-use super::claim::{Claim, Due};
-use super::lease::Lease;
+use super::claim::Due;
 use super::telemetry;
 use super::timer::Alarms;
 use crate::redis::clock;
@@ -15,49 +19,12 @@ use crate::redis::slot::{Answer, lock};
 use crate::redis::turn::Flag;
 use crate::rules::Moment;
 use crate::rules::protocol::request::Ask;
-use crate::rules::protocol::{Fault, FaultKind, Names, OwnerReply, Request};
+use crate::rules::protocol::{Fault, FaultKind, OwnerReply, Request};
 use crate::rules::renewal::{self, Renewal};
-use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::{Arc, Condvar, Mutex};
 use std::task::Wake;
 use std::time::Duration;
-
-/// A lease to be kept alive.
-#[derive(Clone)]
-pub(crate) struct Renewed {
-    lease: Arc<Lease>,
-    names: Arc<Names>,
-    token: Arc<str>,
-}
-
-impl Renewed {
-    pub(crate) fn new(lease: &Arc<Lease>, claim: &Claim) -> Self {
-        Self { lease: lease.clone(), names: claim.names().clone(), token: claim.token().clone() }
-    }
-}
-
-#[derive(Clone)]
-enum Job {
-    Renew(Renewed),
-    GiveBack(Due),
-    /// Read what nobody waits for, so that a failure is noticed.
-    Drain,
-}
-
-#[derive(Default)]
-struct State {
-    jobs: BTreeMap<(Moment, u64), Job>,
-    /// When each lease to be renewed is due.
-    due: HashMap<u64, Moment>,
-    number: u64,
-    /// Things to be given back: in `jobs` or at work.
-    owed: usize,
-    draining: bool,
-    sleeps_until: Option<Moment>,
-    thread: Option<Arc<Flag>>,
-    stopped: bool,
-}
 
 pub(crate) struct Watchdog {
     node: Arc<Node>,
@@ -197,7 +164,7 @@ impl Watchdog {
                 return None;
             }
             let now = clock::now();
-            let jobs = take_due(&mut state, now);
+            let jobs = state.take_due(now);
             if !jobs.is_empty() {
                 return Some(jobs);
             }
@@ -261,30 +228,24 @@ impl Watchdog {
 
     /// The answers, in order; what is missing by then is a fault.
     fn ask(&self, batch: &[(u64, Job, Request)], until: Moment) -> Vec<Answer> {
-        let silence = || Err(Fault::new(FaultKind::Unknown, "no answer in time"));
+        let requests = || batch.iter().map(|(_, _, request)| request);
         let answers = block_on(&self.node, None, async {
             let link = match Alarms::Own.within(until, self.node.link()).await {
                 Some(Ok(link)) => link,
                 Some(Err(fault)) => return vec![Err(fault); batch.len()],
                 None => return vec![silence(); batch.len()],
             };
-            let mut answers = Vec::with_capacity(batch.len());
+            let mut answers = vec![no_script(); batch.len()];
             if self.node.has_scripts() {
-                for reply in Node::ask_all(&link, batch.iter().map(|(_, _, request)| request)) {
-                    answers.push(Alarms::Own.within(until, reply).await.unwrap_or_else(silence));
+                for (answer, reply) in answers.iter_mut().zip(Node::ask_all(&link, requests())) {
+                    *answer = Alarms::Own.within(until, reply).await.unwrap_or_else(silence);
                 }
             }
-            for (index, (_, _, request)) in batch.iter().enumerate() {
-                let known = answers.get(index).is_some_and(|answer| !lacks_script(answer));
-                if !known {
+            // What cannot be asked in a batch is asked one by one.
+            for (answer, request) in answers.iter_mut().zip(requests()) {
+                if lacks_script(answer) {
                     let answered = Alarms::Own.within(until, self.node.ask(request)).await;
-                    let answer = answered.map_or_else(silence, |answered| answered.answer);
-                    answers.truncate(answers.len().max(index));
-                    if index < answers.len() {
-                        answers[index] = answer;
-                    } else {
-                        answers.push(answer);
-                    }
+                    *answer = answered.map_or_else(silence, |answered| answered.answer);
                 }
             }
             answers
@@ -365,32 +326,12 @@ impl Watchdog {
     }
 }
 
-impl Job {
-    /// How long to wait for an answer before others get their turn.
-    fn patience(&self) -> Duration {
-        match self {
-            Self::Renew(renewed) => (renewed.lease.expiry() / 6)
-                .clamp(Duration::from_millis(50), Duration::from_secs(3)),
-            Self::GiveBack(_) | Self::Drain => Duration::from_secs(1),
-        }
-    }
+fn silence() -> Answer {
+    Err(Fault::new(FaultKind::Unknown, "no answer in time"))
 }
 
-/// What is due, and what will be so soon that it may as well go along.
-fn take_due(state: &mut State, now: Moment) -> Vec<(u64, Job)> {
-    let mut jobs = Vec::new();
-    while let Some(entry) = state.jobs.first_entry() {
-        let soon = match entry.get() {
-            Job::Renew(renewed) if !jobs.is_empty() => renewed.lease.expiry() / 10,
-            _ => Duration::ZERO,
-        };
-        let &(due, number) = entry.key();
-        if due > now + soon {
-            break;
-        }
-        jobs.push((number, entry.remove()));
-    }
-    jobs
+fn no_script() -> Answer {
+    Err(Fault::new(FaultKind::NoScript, "not asked in a batch"))
 }
 
 fn lacks_script(answer: &Answer) -> bool {
