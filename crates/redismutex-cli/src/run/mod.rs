@@ -1,0 +1,100 @@
+//! `redismutex run`: acquire, run, release.
+//!
+//! Knows the order of things and what each end means for the exit code. Must not know how a process is
+//! started, watched or signalled.
+
+mod acquire;
+mod child;
+mod program;
+mod report;
+mod signals;
+mod supervise;
+pub(crate) mod trampoline;
+mod wait_line;
+
+use crate::args::{OnLost, RunArgs};
+use crate::exit::{self, Failure};
+use crate::{identity, server};
+use acquire::{Acquired, acquire};
+use program::Program;
+use redismutex::Error;
+use redismutex::blocking::{Guard, RedisMutex};
+use report::{Event, Report};
+use signals::Signals;
+use std::time::{Duration, Instant};
+use supervise::{Ended, Orders};
+
+/// The library's shortest expiry: what is left of `--min-hold` below that is not worth a request.
+const SHORTEST_HOLD: Duration = Duration::from_millis(10);
+
+/// Does it all, and says how it ended in whichever way was asked for.
+pub(crate) fn run(args: &RunArgs) -> u8 {
+    let report = match Report::open(args.json, args.status_fd) {
+        Ok(report) => report,
+        Err(failure) => return failure.report(),
+    };
+    let code = attempt(args, &report).unwrap_or_else(|failure| {
+        report.say(&Event::Failed { message: &failure.message });
+        failure.code
+    });
+    report.say(&Event::Done { exit_code: code });
+    code
+}
+
+fn attempt(args: &RunArgs, report: &Report) -> Result<u8, Failure> {
+    // Before the lock is asked for: a command that does not exist is no reason to keep others waiting.
+    let program = Program::find(args)?;
+    let mutex = mutex(args, &program)?;
+    // Until here a signal ends us as it ends any program: there is nothing yet to be put away.
+    let signals = Signals::catch()?;
+    let guard = match acquire(args, &mutex, &signals, report)? {
+        Acquired::Held(guard) => guard,
+        Acquired::Busy => return Ok(if args.quiet_busy { 0 } else { args.conflict_exit_code }),
+        Acquired::Interrupted(signal) => return Ok(exit::of_signal(signal)),
+    };
+    if let Some(signal) = signals.ending() {
+        let _ = guard.release();
+        report.say(&Event::Interrupted { number: signal });
+        return Ok(exit::of_signal(signal));
+    }
+    let held_since = Instant::now();
+    let orders = Orders { on_lost: args.on_lost, kill_after: args.kill_after };
+    let Ended { status, lost } = supervise::run(&program, &guard, &orders, signals, report)?;
+    report.say(&Event::Exited { status });
+    let lost = lost || give_back(args, guard, held_since, report);
+    let is_ours = !lost || args.on_lost == OnLost::Warn;
+    Ok(if is_ours { exit::of_status(status) } else { exit::LOST })
+}
+
+/// A mutex that is connected: a server that cannot be reached is found out here, before the wait.
+fn mutex(args: &RunArgs, program: &Program) -> Result<RedisMutex, Failure> {
+    let label = args.label.clone().unwrap_or_else(|| identity::label(&program.name));
+    let mut builder = server::builder(&args.server)?
+        .expiry(args.expiry)
+        .block_time(acquire::patience(args))
+        .label(label);
+    if let Some(max_hold) = args.max_hold {
+        builder = builder.max_hold(max_hold);
+    }
+    Ok(builder.connect()?)
+}
+
+/// Gives the lock back, at once or when `--min-hold` ends. Tells whether it was lost before.
+fn give_back(args: &RunArgs, mut guard: Guard, held_since: Instant, report: &Report) -> bool {
+    let rest = args.min_hold.unwrap_or_default().saturating_sub(held_since.elapsed());
+    let outcome = if rest < SHORTEST_HOLD {
+        guard.release()
+    } else {
+        guard.extend(rest).map(|()| guard.leak())
+    };
+    match outcome {
+        Ok(()) => report.say(&Event::Released { kept: rest }),
+        Err(Error::Lost { .. }) => {
+            report.say(&Event::LostLate);
+            return true;
+        }
+        // The work was done under the lock; that it is not free yet is the others' trouble, and a short one.
+        Err(error) => report.say(&Event::NotReleased { error: &error }),
+    }
+    false
+}

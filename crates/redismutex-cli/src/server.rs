@@ -1,0 +1,100 @@
+//! Which server, and how to reach it.
+//!
+//! Knows where a URL may come from and in which order. Must not know what it is for.
+
+use crate::args::ServerArgs;
+use crate::exit::{Failure, OTHER};
+use crate::local;
+use redismutex::blocking::{Builder, RedisMutex};
+use std::io::Write as _;
+use std::path::Path;
+
+/// The variable that is ours alone.
+pub(crate) const VARIABLE: &str = "REDISMUTEX_URL";
+const VARIABLES: [&str; 2] = [VARIABLE, "REDIS_URL"];
+
+const NO_SERVER: &str = "which server? Choose one:
+  --url redis://HOST:6379/0              for this command
+  export REDISMUTEX_URL=redis://HOST/0   for all (REDIS_URL is read, too)
+  --local                                a private server on this machine, started if need be";
+
+/// The URL of the server to use. What is configured is used or fails: there is no falling back to another.
+pub(crate) fn url(args: &ServerArgs) -> Result<String, Failure> {
+    if let Some(url) = &args.url {
+        if has_password(url) {
+            let _ = writeln!(
+                std::io::stderr(),
+                "redismutex: others can read the password in --url with ps: put the URL into the variable \
+                 {VARIABLE} instead"
+            );
+        }
+        return Ok(url.clone());
+    }
+    for name in VARIABLES {
+        match std::env::var(name) {
+            Ok(url) if !url.is_empty() => return Ok(url),
+            Err(std::env::VarError::NotUnicode(_)) => {
+                return Err(Failure::usage(format!("{name} is not a URL")));
+            }
+            _ => {}
+        }
+    }
+    if args.local {
+        return local::ensure();
+    }
+    Err(Failure::usage(NO_SERVER))
+}
+
+/// A mutex in the making, with everything that the options say about the server.
+pub(crate) fn builder(args: &ServerArgs) -> Result<Builder, Failure> {
+    let mut builder = RedisMutex::builder(url(args)?);
+    if let Some(file) = args.password_file.clone() {
+        builder = builder.credentials(move || {
+            let read = std::fs::read_to_string(&file);
+            let password = read.map_err(|error| format!("{}: {error}", file.display()))?;
+            Ok((None, Some(password.trim_end_matches(['\r', '\n']).to_owned())))
+        });
+    }
+    if let Some(file) = &args.ca_file {
+        builder = builder.tls_roots(read(file)?);
+    }
+    if let (Some(chain), Some(key)) = (&args.cert_file, &args.key_file) {
+        builder = builder.tls_client(read(chain)?, read(key)?);
+    }
+    Ok(builder)
+}
+
+/// A mutex that is connected, for commands that only look.
+pub(crate) fn connect(args: &ServerArgs) -> Result<RedisMutex, Failure> {
+    Ok(builder(args)?.connect()?)
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(file)
+        .map_err(|error| Failure::new(OTHER, format!("{}: {error}", file.display())))
+}
+
+/// Whether there is a password in the URL, be it one that nobody can parse.
+pub(crate) fn has_password(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let user = authority.rsplit_once('@').map(|(user, _)| user);
+    user.is_some_and(|user| user.split_once(':').is_some_and(|(_, password)| !password.is_empty()))
+        || rest.contains("pass=")
+        || rest.contains("password=")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_seen_wherever_it_stands() {
+        for url in ["redis://:pw@h", "redis://u:pw@h:1/2", "redis+unix:///s?pass=pw", "x:y@h"] {
+            assert!(has_password(url), "{url}");
+        }
+        for url in ["redis://h:6379/0", "redis://u@h", "redis://u:@h", "redis+unix:///a:b@c?db=1"] {
+            assert!(!has_password(url), "{url}");
+        }
+    }
+}

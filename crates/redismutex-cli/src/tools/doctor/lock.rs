@@ -1,0 +1,126 @@
+//! Whether this user can acquire, wait for, extend and release a lock here: by doing it, on a key of its own.
+//!
+//! Knows the public face of the library and what stands in the queue. What the ACL says is of no interest: what
+//! the server does is.
+
+use super::Finding;
+use crate::identity;
+use redismutex::blocking::{Guard, RedisMutex};
+use redismutex::internal::{Reply, command};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What is left behind if we are killed meanwhile is gone after this.
+const EXPIRY: Duration = Duration::from_secs(10);
+/// A hand-off takes a few round trips; a waiter that has to poll asks every half second.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The findings about locks, in the order of a lock's life.
+pub(super) fn examine(mutex: &RedisMutex) -> Vec<Finding> {
+    let random = identity::token().unwrap_or_else(|| std::process::id().to_string());
+    let key = format!("redismutex:doctor:{random}");
+    let mutex = mutex
+        .clone()
+        .with_block_time(PATIENCE)
+        .with_expiry(EXPIRY)
+        .with_label("redismutex doctor");
+    let mut guard = match mutex.try_acquire(&key) {
+        Ok(Some(guard)) => guard,
+        Ok(None) => {
+            return vec![Finding::remedy("acquire", format!("somebody else holds {key}: try again"))];
+        }
+        Err(error) => return vec![Finding::remedy("acquire", error.to_string())],
+    };
+    let mut findings = vec![Finding::ok("acquire", "this user may")];
+    findings.push(scripting(&guard));
+    findings.push(match guard.extend(EXPIRY) {
+        Ok(()) => Finding::ok("extend", "this user may"),
+        Err(error) => Finding::remedy("extend", error.to_string()),
+    });
+    let (handed_on, released) = hand_on(&mutex, &key, guard);
+    findings.push(handed_on);
+    findings.push(released);
+    findings.push(look(&mutex, &key));
+    findings
+}
+
+fn scripting(guard: &Guard) -> Finding {
+    match guard.fence() {
+        Some(_) => Finding::ok("scripting", "this user may run scripts: queue and fence are there"),
+        None => Finding::warning(
+            "scripting",
+            "this user may run no scripts: there is no queue and no fence, waiters poll; \
+             give it +@scripting on the lock's keys and redismutex:*",
+        ),
+    }
+}
+
+/// Lets a second one wait and releases: tells how the waiter is told, and whether the release worked.
+fn hand_on(mutex: &RedisMutex, key: &str, guard: Guard) -> (Finding, Finding) {
+    let fenced = guard.fence().is_some();
+    thread::scope(|scope| {
+        let waiter = scope.spawn(|| mutex.acquire(key));
+        let pushed = fenced.then(|| queued_with_channel(mutex, key)).flatten();
+        let released = released(guard.release());
+        let got_it = match waiter.join() {
+            Ok(Ok(second)) => second.release().map_err(|error| error.to_string()),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("the waiter crashed".to_owned()),
+        };
+        (channels(pushed, got_it), released)
+    })
+}
+
+fn released(outcome: Result<(), redismutex::Error>) -> Finding {
+    match outcome {
+        Ok(()) => Finding::ok("release", "this user may"),
+        Err(error) => Finding::remedy("release", error.to_string()),
+    }
+}
+
+fn channels(pushed: Option<bool>, got_it: Result<(), String>) -> Finding {
+    match (got_it, pushed) {
+        (Err(why), _) => Finding::remedy("channels", format!("a waiter did not get its turn: {why}")),
+        (Ok(()), Some(true)) => {
+            Finding::ok("channels", "waiters are told at once when it is their turn")
+        }
+        (Ok(()), Some(false)) => Finding::warning(
+            "channels",
+            "this user may not use the channels redismutex:*, or the server has no RESP3: waiters poll; \
+             give it resetchannels &redismutex:* +subscribe +publish",
+        ),
+        (Ok(()), None) => Finding::warning(
+            "channels",
+            "a waiter got its turn; whether it was told or had to poll could not be seen",
+        ),
+    }
+}
+
+/// Whether the first in the queue has a channel to be told by. `None` where the queue cannot be seen.
+fn queued_with_channel(mutex: &RedisMutex, key: &str) -> Option<bool> {
+    // The doctor's key has no braces: the stem is the simple one.
+    let queue = format!("redismutex:{{{key}}}:queue");
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE / 2 {
+        let reply = command(mutex, &[b"ZRANGE", queue.as_bytes(), b"0", b"0"]).ok()?;
+        let Reply::List(members) = reply else { return None };
+        if let Some(Reply::Bytes(waiter)) = members.first() {
+            // `<expiry ms> <length of token> <channel> <id> …`
+            let channel = waiter.split(|byte| *byte == b' ').nth(2)?;
+            return Some(channel != b"-");
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    None
+}
+
+fn look(mutex: &RedisMutex, key: &str) -> Finding {
+    let seen = mutex.inspect(key).map(drop);
+    let list = || command(mutex, &[b"SCAN", b"0", b"COUNT", b"1"]).map(drop);
+    match seen.and_then(|()| list()) {
+        Ok(()) => Finding::ok("look", "this user may inspect and list locks"),
+        Err(error) => {
+            Finding::warning("look", format!("ls, inspect and top do not work: {error}"))
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! `redismutex inspect KEY`: all that is known of one lock.
+
+use super::output::Output;
+use super::words::{ago, key_text, left, table, token_text, unix, waiter_name};
+use crate::args::InspectArgs;
+use crate::exit::Failure;
+use crate::server;
+use crate::text::clean;
+use redismutex::Inspection;
+use serde_json::json;
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt as _;
+
+/// Shows who holds the lock and who waits for it, in order.
+pub(crate) fn run(args: &InspectArgs) -> Result<u8, Failure> {
+    let key = args.key.as_bytes();
+    let seen = server::connect(&args.server)?.inspect(key)?;
+    let mut out = Output::new();
+    if args.json { program(&mut out, key, &seen)? } else { people(&mut out, key, &seen)? }
+    Ok(0)
+}
+
+fn people(out: &mut dyn Write, key: &[u8], seen: &Inspection) -> io::Result<()> {
+    let mut lines = vec![("key", key_text(key))];
+    match &seen.holder {
+        None => lines.push(("holder", "nobody".to_owned())),
+        Some(holder) => {
+            let label = holder.label.as_deref().map(clean);
+            lines.push(("holder", label.unwrap_or_else(|| "without a label".to_owned())));
+            lines.push(("value", token_text(&holder.value)));
+            if let Some(since) = holder.since {
+                lines.push(("since", format!("{} ago", ago(since, seen.server_time))));
+            }
+            lines.push(("lease", format!("{} left", left(holder.remaining))));
+            match holder.fence {
+                Some(fence) => lines.push(("fence", fence.to_string())),
+                None => lines.push(("fence", "none: a plain SET NX client".to_owned())),
+            }
+        }
+    }
+    lines.push(("waiters", seen.waiting.to_string()));
+    let lines: Vec<_> = lines.into_iter().map(|(name, text)| vec![name.to_owned(), text]).collect();
+    table(out, &lines)?;
+
+    let waiters = seen.waiters.iter().enumerate().map(|(place, waiter)| {
+        let since = format!("for {}", ago(waiter.since, seen.server_time));
+        vec![format!("{:>5}.", place + 1), waiter_name(waiter), since]
+    });
+    table(out, &waiters.collect::<Vec<_>>())?;
+    let unlisted = seen.waiting.saturating_sub(seen.waiters.len() as u64);
+    if unlisted > 0 {
+        writeln!(out, "       and {unlisted} more")?;
+    }
+    Ok(())
+}
+
+fn program(out: &mut dyn Write, key: &[u8], seen: &Inspection) -> io::Result<()> {
+    let holder = seen.holder.as_ref().map(|holder| {
+        json!({
+            "value": holder.value,
+            "label": holder.label,
+            "since": holder.since.map(unix),
+            "remaining": holder.remaining.map(|left| left.as_secs_f64()),
+            "fence": holder.fence.map(u64::from),
+        })
+    });
+    let waiters = seen.waiters.iter().map(|waiter| {
+        json!({ "value": waiter.value, "label": waiter.label, "since": unix(waiter.since) })
+    });
+    let answer = json!({
+        "key": String::from_utf8_lossy(key),
+        "holder": holder,
+        "waiting": seen.waiting,
+        "waiters": waiters.collect::<Vec<_>>(),
+        "time": unix(seen.server_time),
+    });
+    writeln!(out, "{answer}")
+}

@@ -1,0 +1,73 @@
+//! `redismutex top`: the locks, live, on the whole screen.
+//!
+//! Knows the terminal and the order of events. Must not know how the view is drawn or what it remembers.
+
+mod draw;
+mod samples;
+mod state;
+
+#[cfg(feature = "pictures")]
+pub(super) use draw::draw;
+#[cfg(feature = "pictures")]
+pub(super) use state::State;
+
+use crate::args::TopArgs;
+use crate::exit::Failure;
+use crate::server;
+#[cfg(not(feature = "pictures"))]
+use draw::draw;
+use ratatui::DefaultTerminal;
+use ratatui::crossterm::event::{self, Event, KeyEventKind};
+use redismutex::internal::address;
+use samples::Samples;
+#[cfg(not(feature = "pictures"))]
+use state::State;
+use std::io::{self, IsTerminal as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::time::{Duration, Instant};
+
+/// How long a key press or a sample may wait to be seen.
+const BLINK: Duration = Duration::from_millis(50);
+
+/// Shows the view until it is left.
+pub(crate) fn run(args: &TopArgs) -> Result<u8, Failure> {
+    if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
+        return Err(Failure::usage("top needs a terminal: `redismutex ls --watch` does not"));
+    }
+    let mutex = server::connect(&args.server)?;
+    let state = State::new(address(&mutex));
+    let pattern = args.pattern.as_ref().map(|pattern| pattern.as_bytes().to_vec());
+    let samples = Samples::start(mutex, pattern, args.delay)?;
+    // Restores the terminal when it panics, too.
+    let mut terminal = ratatui::try_init()?;
+    let shown = show(&mut terminal, state, &samples);
+    ratatui::restore();
+    shown?;
+    Ok(0)
+}
+
+fn show(terminal: &mut DefaultTerminal, mut state: State, samples: &Samples) -> io::Result<()> {
+    let mut stale = true;
+    loop {
+        while let Some(sample) = samples.next() {
+            state.take(sample, Instant::now());
+            stale = true;
+        }
+        if stale {
+            terminal.draw(|frame| draw(frame, &mut state))?;
+            stale = false;
+        }
+        if !event::poll(BLINK)? {
+            continue;
+        }
+        match event::read()? {
+            Event::Key(key) if key.kind != KeyEventKind::Release => state.key(key),
+            _ => {}
+        }
+        if state.left {
+            return Ok(());
+        }
+        // A press or another size of the window: both change the picture.
+        stale = true;
+    }
+}
