@@ -25,7 +25,10 @@ ROOT = HERE.parents[1]
 def server_binary() -> str:
     """As the other tests of the workspace find it."""
     named = os.environ.get("REDISMUTEX_SERVER")
-    downloaded = [ROOT / "target/servers/valkey-9.1/valkey-server", ROOT / "target/servers/redis-6.2/redis-server"]
+    downloaded = [
+        ROOT / "target/servers/valkey-9.1/valkey-server",
+        ROOT / "target/servers/redis-6.2/redis-server",
+    ]
     found = [named, shutil.which("valkey-server"), shutil.which("redis-server"), *map(str, downloaded)]
     for binary in found:
         if binary and os.access(binary, os.X_OK):
@@ -53,11 +56,18 @@ class Server:
         self.start()
 
     def start(self) -> None:
-        place = ["--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", self.path, "--dir", self.dir]
+        place = [
+            "--port",
+            str(self.port),
+            "--bind",
+            "127.0.0.1",
+            "--unixsocket",
+            self.path,
+            "--dir",
+            self.dir,
+        ]
         quiet = ["--save", "", "--appendonly", "no", "--loglevel", "warning"]
-        self.process = subprocess.Popen(
-            [server_binary(), *place, *quiet, *self.options], stdout=subprocess.DEVNULL
-        )
+        self.process = subprocess.Popen([server_binary(), *place, *quiet, *self.options], stdout=subprocess.DEVNULL)
         until = time.monotonic() + 10
         while True:
             try:

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import redis
 import redis.asyncio
-from conftest import Server, leftovers, requests
 
+from conftest import Server, leftovers, requests
 from redismutex import (
     BlockTimeExceedError,
     LockLost,

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 import redis
-from conftest import leftovers, requests
 
 import redismutex
+from conftest import leftovers, requests
 from redismutex import (
     BlockTimeExceedError,
     LockLost,
@@ -92,9 +92,7 @@ def test_04_a_loss_is_told_or_logged(
     assert "not ours any more" in caplog.text
 
 
-def test_05_the_next_owner_s_lock_is_never_deleted(
-    mutex: RedisMutex, conn: redis.StrictRedis, key: str
-) -> None:
+def test_05_the_next_owner_s_lock_is_never_deleted(mutex: RedisMutex, conn: redis.StrictRedis, key: str) -> None:
     mutex.acquire_lock(key)
     conn.set(key, mutex.value + "x")
     with pytest.raises(LockLost):
@@ -172,9 +170,7 @@ def test_10_nesting(mutex: RedisMutex, conn: redis.StrictRedis, key: str) -> Non
     assert leftovers(conn, key) + leftovers(conn, key + "2") == []
 
 
-def test_11_a_thread_does_not_release_another_s(
-    mutex: RedisMutex, conn: redis.StrictRedis, key: str
-) -> None:
+def test_11_a_thread_does_not_release_another_s(mutex: RedisMutex, conn: redis.StrictRedis, key: str) -> None:
     mutex.expiry = 0.3
     mutex.acquire_lock(key)
     taken, go = threading.Event(), threading.Event()
@@ -220,7 +216,7 @@ def test_14_the_wall_clock_does_not_matter(
 ) -> None:
     conn.set(key, "somebody", px=9000)
     mutex.block_time = 0.3
-    times = iter(range(10**9, 0, -10**6))
+    times = iter(range(10**9, 0, -(10**6)))
     monkeypatch.setattr(time, "time", lambda: float(next(times)))
     begin = time.monotonic()
     with pytest.raises(BlockTimeExceedError):
@@ -280,9 +276,7 @@ def test_20_blocking_may_be_turned_on_later(conn: redis.StrictRedis, key: str) -
 
 
 @pytest.mark.parametrize("expiry", [7.5, timedelta(seconds=7, milliseconds=500)])
-def test_21_fractions_and_timedeltas(
-    conn: redis.StrictRedis, key: str, transport: str, expiry: Any
-) -> None:
+def test_21_fractions_and_timedeltas(conn: redis.StrictRedis, key: str, transport: str, expiry: Any) -> None:
     mutex = RedisMutex(conn, expiry=expiry, block_time=timedelta(seconds=1), transport=transport)
     assert mutex.expiry == expiry
     with mutex.acquire_lock(key):
@@ -332,9 +326,7 @@ def test_27_a_lost_reply_locks_nobody_out(mutex: RedisMutex, conn: redis.StrictR
     assert time.monotonic() - begin < 1
 
 
-def test_28_a_handle_that_is_dropped_is_given_back(
-    mutex: RedisMutex, conn: redis.StrictRedis, key: str
-) -> None:
+def test_28_a_handle_that_is_dropped_is_given_back(mutex: RedisMutex, conn: redis.StrictRedis, key: str) -> None:
     mutex.renew = True
     mutex.acquire(key)
     until = time.monotonic() + 5

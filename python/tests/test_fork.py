@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 import redis
-from conftest import Server, leftovers, run_script
 
+from conftest import Server, leftovers, run_script
 from redismutex import LockLost, MutexUnlockError, RedisMutex
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import redis
-from conftest import leftovers
 
+from conftest import leftovers
 from redismutex import RedisMutex
 from redismutex.decorators import with_redismutex
 from redismutex.errors import BlockTimeExceedError, MutexLockError, MutexUnlockError

@@ -10,6 +10,7 @@ import time
 
 import pytest
 import redis
+
 from conftest import Server, eventually, leftovers, run_script
 
 WAITS = """

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import redis
-from conftest import Server, eventually, leftovers, requests
 
+from conftest import Server, eventually, leftovers, requests
 from redismutex import Guard, LockLost, MutexUnlockError, RedisMutex
 
 

@@ -17,8 +17,8 @@ import redis
 import redis.asyncio
 import valkey
 import valkey.asyncio
-from conftest import Server, eventually, leftovers, server_binary
 
+from conftest import Server, eventually, leftovers, server_binary
 from redismutex import (
     BlockTimeExceedError,
     LockLost,
@@ -263,9 +263,7 @@ def test_sentinel(own_server: Callable[..., Server], key: str, tmp_path: Path) -
     place.kill()
     config = tmp_path / "sentinel.conf"
     config.write_text(f"port {place.port}\nsentinel monitor it 127.0.0.1 {server.port} 1\n")
-    with subprocess.Popen(
-        [server_binary(), str(config), "--sentinel"], stdout=subprocess.DEVNULL
-    ) as process:
+    with subprocess.Popen([server_binary(), str(config), "--sentinel"], stdout=subprocess.DEVNULL) as process:
         sentinel = redis.Sentinel([("127.0.0.1", place.port)])
         try:
             eventually(lambda: knows(sentinel))
@@ -309,7 +307,15 @@ def test_tls(own_server: Callable[..., Server], certificates: Path, key: str) ->
     plain = own_server()
     with_tls = ["--tls-cert-file", file("server.pem"), "--tls-key-file", file("server.key")]
     plain.kill()
-    plain.options = (*with_tls, "--tls-ca-cert-file", file("ca.pem"), "--tls-port", str(plain.port), "--port", "0")
+    plain.options = (
+        *with_tls,
+        "--tls-ca-cert-file",
+        file("ca.pem"),
+        "--tls-port",
+        str(plain.port),
+        "--port",
+        "0",
+    )
     try:
         plain.start()
     except AssertionError:

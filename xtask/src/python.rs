@@ -11,7 +11,7 @@ use crate::run::{self, Result, on_path, program, root};
 const COMMANDS: &[&str] = &[
     "ruff check python",
     "ruff format --check python",
-    "mypy --strict python/python/redismutex",
+    "mypy --strict --config-file python/pyproject.toml python/python/redismutex",
     "python -m mypy.stubtest redismutex._core",
     "pytest -q python/tests",
 ];

@@ -89,9 +89,7 @@ class ClientTransport:
             _background().add(again, lambda: _undo(self._dialect, *undone))
 
 
-def begin(
-    key: Key, token: str, block_time: float, settings: NativeSettings, dialect: Dialect
-) -> _core.Acquiring:
+def begin(key: Key, token: str, block_time: float, settings: NativeSettings, dialect: Dialect) -> _core.Acquiring:
     """An acquisition by these settings."""
     return _core.Acquiring(
         key,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Generator
-from functools import lru_cache
+from functools import cache
 from typing import Any, Callable, Optional, Union
 
 from . import _core
@@ -61,7 +61,7 @@ def _has_no_scripts(error: Exception) -> bool:
     return _is_of_server(error) and (_code(error) == "NOPERM" or "unknown command" in str(error).lower())
 
 
-@lru_cache(maxsize=None)
+@cache
 def _digest(script: str) -> str:
     # The name of a script by protocol, not a secret.
     return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()

@@ -13,7 +13,6 @@ from ._core_types import Key
 from .errors import MutexLockError, MutexUnlockError
 
 
-
 class Held(Protocol):
     """A guard of either kind."""
 

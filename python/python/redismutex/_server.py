@@ -21,9 +21,7 @@ _PLAIN = {f"{family}.connection.Connection" for family in _FAMILIES}
 _UNIX = {f"{family}.connection.UnixDomainSocketConnection" for family in _FAMILIES}
 _TLS = {f"{family}.connection.SSLConnection" for family in _FAMILIES}
 _POOLS = {
-    f"{family}.connection.{pool}"
-    for family in _FAMILIES
-    for pool in ("ConnectionPool", "BlockingConnectionPool")
+    f"{family}.connection.{pool}" for family in _FAMILIES for pool in ("ConnectionPool", "BlockingConnectionPool")
 }
 # What a subclass or a monkeypatch may have changed, so that its effect would be missing.
 _METHODS = ("execute_command", "eval", "evalsha", "set", "get", "delete", "pipeline", "parse_response")
@@ -79,7 +77,7 @@ def of_client(client: Any) -> Union[Server, Unknown]:
     patched = _gevent() or _changed(client)
     if patched:
         return Unknown(patched)
-    pool = getattr(client, "connection_pool", None)
+    pool: Any = getattr(client, "connection_pool", None)
     if _name(type(pool)) not in _POOLS:
         return Unknown(f"its connection pool is a {_name(type(pool))}")
     name, kwargs = _name(pool.connection_class), pool.connection_kwargs

@@ -6,7 +6,7 @@ import asyncio
 import weakref
 from collections.abc import Coroutine, Generator
 from types import TracebackType
-from typing import Any, Generic, Optional, TypeVar, Union
+from typing import Any, Generic, Optional, TypeVar, Union, cast
 
 from . import _loop, _server
 from ._aio_client import ClientGrant, ClientTransport
@@ -138,8 +138,10 @@ class Acquisition(Generic[T]):
         return self._acquire.__await__()
 
     async def __aenter__(self) -> T:
-        self._acquired: Any = await self._acquire
-        return await self._acquired.__aenter__()  # type: ignore[no-any-return]
+        acquired = await self._acquire
+        self._acquired = cast(Any, acquired)
+        await self._acquired.__aenter__()
+        return acquired
 
     async def __aexit__(
         self,

@@ -92,7 +92,15 @@ def _start(place: Path, path: Path) -> None:
     keep_nothing = ["--save", "", "--appendonly", "no", "--dir", str(place)]
     with open(place / "server.log", "wb") as log:
         server = subprocess.Popen(
-            [_program(), *listen, *keep_nothing, "--daemonize", "yes", "--pidfile", str(place / "server.pid")],
+            [
+                _program(),
+                *listen,
+                *keep_nothing,
+                "--daemonize",
+                "yes",
+                "--pidfile",
+                str(place / "server.pid"),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

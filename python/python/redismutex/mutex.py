@@ -129,9 +129,7 @@ class RedisMutex(Configured):
         self._ready: Optional[Transport] = None
         super().__init__(redis_conn, *args, **kwargs)
         if self.transport == "client" and _server.is_async_client(redis_conn):
-            raise MutexConfigError(
-                "an asyncio client like this one can only be used by redismutex.aio.RedisMutex"
-            )
+            raise MutexConfigError("an asyncio client like this one can only be used by redismutex.aio.RedisMutex")
 
     @classmethod
     def local(cls, **settings: Any) -> RedisMutex:
