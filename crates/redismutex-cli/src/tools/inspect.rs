@@ -16,7 +16,11 @@ pub(crate) fn run(args: &InspectArgs) -> Result<u8, Failure> {
     let key = args.key.as_bytes();
     let seen = server::connect(&args.server)?.inspect(key)?;
     let mut out = Output::new();
-    if args.json { program(&mut out, key, &seen)? } else { people(&mut out, key, &seen)? }
+    if args.json {
+        program(&mut out, key, &seen)?
+    } else {
+        people(&mut out, key, &seen)?
+    }
     Ok(0)
 }
 

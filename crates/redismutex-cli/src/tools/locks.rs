@@ -2,11 +2,12 @@
 //!
 //! Knows how the companions of a lock are named. Never says KEYS: that stops the server for all while it looks.
 
+use super::words::name;
 use redismutex::blocking::RedisMutex;
 use redismutex::internal::{Reply, command, key_of_grant};
-use redismutex::{Error, Holder, Inspection};
+use redismutex::{Error, Inspection};
 use std::collections::BTreeSet;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// Every record of a last grant, whatever hash tag its key has.
 const GRANTS: &[u8] = b"redismutex:{*:grant";
@@ -22,12 +23,43 @@ const LONGEST_TOKEN: i64 = 1024;
 pub(crate) struct Row {
     /// Its key.
     pub(crate) key: Vec<u8>,
-    /// Who holds it.
-    pub(crate) holder: Holder,
+    /// The owner token under it.
+    pub(crate) value: String,
+    /// What the holder said of itself.
+    pub(crate) label: Option<String>,
+    /// How long it has been held; `None` where the holder is not a redismutex.
+    pub(crate) age: Option<Duration>,
+    /// What is left of the lease; `None` where it never ends.
+    pub(crate) remaining: Option<Duration>,
+    /// The fence; `None` where the holder is not a redismutex.
+    pub(crate) fence: Option<u64>,
     /// How many wait.
     pub(crate) waiting: u64,
     /// The server's clock when it was seen.
     pub(crate) server_time: SystemTime,
+}
+
+impl Row {
+    /// `None` where nobody holds it: a record of a grant outlives the lock by ten minutes.
+    fn of(key: Vec<u8>, seen: Inspection) -> Option<Self> {
+        let Inspection { holder, waiting, server_time, .. } = seen;
+        let holder = holder?;
+        Some(Self {
+            key,
+            age: holder.since.map(|since| server_time.duration_since(since).unwrap_or_default()),
+            value: holder.value,
+            label: holder.label,
+            remaining: holder.remaining,
+            fence: holder.fence.map(u64::from),
+            waiting,
+            server_time,
+        })
+    }
+
+    /// The holder by its label; by its owner token where it has none.
+    pub(crate) fn holder(&self) -> String {
+        name(self.label.as_deref(), &self.value)
+    }
 }
 
 /// The locks that are held, by key: all that redismutex granted, or, with a pattern, all strings whose key matches
@@ -39,12 +71,8 @@ pub(crate) fn locks(mutex: &RedisMutex, pattern: Option<&[u8]>) -> Result<Vec<Ro
     };
     let mut rows = Vec::with_capacity(keys.len());
     for key in keys {
-        // A record of a grant outlives the lock by ten minutes.
-        let Inspection { holder: Some(holder), waiting, server_time, .. } = mutex.inspect(&key)?
-        else {
-            continue;
-        };
-        rows.push(Row { key, holder, waiting, server_time });
+        let seen = mutex.inspect(&key)?;
+        rows.extend(Row::of(key, seen));
     }
     Ok(rows)
 }

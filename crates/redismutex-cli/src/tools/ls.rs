@@ -2,7 +2,7 @@
 
 use super::locks::{Row, locks};
 use super::output::Output;
-use super::words::{ago, holder_name, key_text, left, table, unix};
+use super::words::{key_text, left, table, unix};
 use crate::args::LsArgs;
 use crate::exit::Failure;
 use crate::{server, text};
@@ -23,7 +23,11 @@ pub(crate) fn run(args: &LsArgs) -> Result<u8, Failure> {
             // Home and clear: the list stays where it is, as with watch(1).
             write!(out, "\x1b[H\x1b[2J")?;
         }
-        if args.json { program(&mut out, &rows)? } else { people(&mut out, &rows)? }
+        if args.json {
+            program(&mut out, &rows)?
+        } else {
+            people(&mut out, &rows)?
+        }
         let Some(pause) = args.watch else { return Ok(0) };
         if !in_place && !args.json {
             writeln!(out)?;
@@ -34,16 +38,16 @@ pub(crate) fn run(args: &LsArgs) -> Result<u8, Failure> {
 }
 
 fn people(out: &mut dyn Write, rows: &[Row]) -> io::Result<()> {
-    let head = ["KEY", "HOLDER", "SINCE", "LEFT", "WAITERS", "FENCE"];
+    let head = ["KEY", "HOLDER", "HELD", "LEFT", "WAITERS", "FENCE"];
     let mut lines = vec![head.map(str::to_owned).to_vec()];
     lines.extend(rows.iter().map(|row| {
         vec![
             key_text(&row.key),
-            holder_name(&row.holder),
-            row.holder.since.map_or_else(dash, |since| ago(since, row.server_time)),
-            left(row.holder.remaining),
+            row.holder(),
+            row.age.map_or_else(dash, text::span),
+            left(row.remaining),
             row.waiting.to_string(),
-            row.holder.fence.map_or_else(dash, |fence| fence.to_string()),
+            row.fence.map_or_else(dash, |fence| fence.to_string()),
         ]
     }));
     table(out, &lines)
@@ -58,11 +62,11 @@ fn program(out: &mut dyn Write, rows: &[Row]) -> io::Result<()> {
     for row in rows {
         let line = json!({
             "key": String::from_utf8_lossy(&row.key),
-            "value": row.holder.value,
-            "label": row.holder.label,
-            "since": row.holder.since.map(unix),
-            "remaining": row.holder.remaining.map(|left| left.as_secs_f64()),
-            "fence": row.holder.fence.map(u64::from),
+            "value": row.value,
+            "label": row.label,
+            "age": row.age.map(|age| age.as_secs_f64()),
+            "remaining": row.remaining.map(|left| left.as_secs_f64()),
+            "fence": row.fence,
             "waiting": row.waiting,
             "time": unix(row.server_time),
         });

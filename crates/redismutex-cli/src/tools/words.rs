@@ -35,7 +35,8 @@ pub(super) fn waiter_name(waiter: &Waiting) -> String {
     name(waiter.label.as_deref(), &waiter.value)
 }
 
-fn name(label: Option<&str>, token: &str) -> String {
+/// Somebody by label; by owner token where there is none.
+pub(super) fn name(label: Option<&str>, token: &str) -> String {
     label.map_or_else(|| token_text(token), clean)
 }
 

@@ -19,15 +19,15 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) fn examine(mutex: &RedisMutex) -> Vec<Finding> {
     let random = identity::token().unwrap_or_else(|| std::process::id().to_string());
     let key = format!("redismutex:doctor:{random}");
-    let mutex = mutex
-        .clone()
-        .with_block_time(PATIENCE)
-        .with_expiry(EXPIRY)
-        .with_label("redismutex doctor");
+    let mutex =
+        mutex.clone().with_block_time(PATIENCE).with_expiry(EXPIRY).with_label("redismutex doctor");
     let mut guard = match mutex.try_acquire(&key) {
         Ok(Some(guard)) => guard,
         Ok(None) => {
-            return vec![Finding::remedy("acquire", format!("somebody else holds {key}: try again"))];
+            return vec![Finding::remedy(
+                "acquire",
+                format!("somebody else holds {key}: try again"),
+            )];
         }
         Err(error) => return vec![Finding::remedy("acquire", error.to_string())],
     };
@@ -80,7 +80,9 @@ fn released(outcome: Result<(), redismutex::Error>) -> Finding {
 
 fn channels(pushed: Option<bool>, got_it: Result<(), String>) -> Finding {
     match (got_it, pushed) {
-        (Err(why), _) => Finding::remedy("channels", format!("a waiter did not get its turn: {why}")),
+        (Err(why), _) => {
+            Finding::remedy("channels", format!("a waiter did not get its turn: {why}"))
+        }
         (Ok(()), Some(true)) => {
             Finding::ok("channels", "waiters are told at once when it is their turn")
         }
@@ -119,8 +121,6 @@ fn look(mutex: &RedisMutex, key: &str) -> Finding {
     let list = || command(mutex, &[b"SCAN", b"0", b"COUNT", b"1"]).map(drop);
     match seen.and_then(|()| list()) {
         Ok(()) => Finding::ok("look", "this user may inspect and list locks"),
-        Err(error) => {
-            Finding::warning("look", format!("ls, inspect and top do not work: {error}"))
-        }
+        Err(error) => Finding::warning("look", format!("ls, inspect and top do not work: {error}")),
     }
 }

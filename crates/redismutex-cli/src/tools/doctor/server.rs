@@ -57,9 +57,7 @@ fn replication(mutex: &RedisMutex) -> Finding {
         Err(why) => return why.finding(CHECK),
     };
     match (info.field("role"), info.field("connected_slaves")) {
-        (Some("slave"), _) => {
-            Finding::remedy(CHECK, "this is a replica: connect to the primary")
-        }
+        (Some("slave"), _) => Finding::remedy(CHECK, "this is a replica: connect to the primary"),
         (_, Some("0")) => Finding::ok(CHECK, "no replicas: no failover can forget a lock"),
         (_, Some(replicas)) => Finding::warning(
             CHECK,
@@ -88,7 +86,9 @@ fn persistence(mutex: &RedisMutex) -> Finding {
             "no append-only file: a restart of the server forgets locks that are held; \
              CONFIG SET appendonly yes",
         ),
-        None => Finding::warning(CHECK, "the server does not say whether it has an append-only file"),
+        None => {
+            Finding::warning(CHECK, "the server does not say whether it has an append-only file")
+        }
     }
 }
 
@@ -155,7 +155,10 @@ impl Info {
 
     fn field(&self, name: &str) -> Option<&str> {
         let lines = self.0.lines();
-        lines.filter_map(|line| line.split_once(':')).find(|(key, _)| *key == name).map(|it| it.1.trim())
+        lines
+            .filter_map(|line| line.split_once(':'))
+            .find(|(key, _)| *key == name)
+            .map(|it| it.1.trim())
     }
 }
 

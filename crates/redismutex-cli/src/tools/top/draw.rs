@@ -111,7 +111,7 @@ fn locks(frame: &mut Frame<'_>, state: &mut State, area: Rect) {
 fn row(shown: &Shown) -> Row<'static> {
     let waiting = shown.row.waiting;
     let waiters = Style::new().fg(if waiting == 0 { Color::DarkGray } else { Color::Yellow });
-    let fence = shown.row.holder.fence.map_or_else(|| "-".to_owned(), |it| it.to_string());
+    let fence = shown.row.fence.map_or_else(|| "-".to_owned(), |it| it.to_string());
     Row::new([
         Cell::from(shown.key.clone()),
         Cell::from(shown.holder.clone()),
@@ -128,7 +128,7 @@ fn bar(shown: &Shown) -> Line<'static> {
         // Nobody gets this lock if its holder dies.
         return Line::from("forever".fg(Color::Red));
     };
-    let left = shown.row.holder.remaining.map(span).unwrap_or_default();
+    let left = shown.row.remaining.map(span).unwrap_or_default();
     let inner = BAR - 2;
     let full = ((share.clamp(0.0, 1.0) * inner as f64).round() as usize).min(inner);
     let mut cells: Vec<char> = (0..inner).map(|at| if at < full { '|' } else { ' ' }).collect();
@@ -160,7 +160,8 @@ fn footer(state: &State) -> Line<'static> {
     if state.typing {
         return Line::from(vec!["/".fg(Color::Cyan), state.filter.clone().into(), "▏".into()]);
     }
-    let keys = [("F1", "Help"), ("F4", "Filter"), ("F6", "Sort"), ("Space", "Pause"), ("F10", "Quit")];
+    let keys =
+        [("F1", "Help"), ("F4", "Filter"), ("F6", "Sort"), ("Space", "Pause"), ("F10", "Quit")];
     let mut parts = Vec::new();
     for (key, what) in keys {
         parts.push(Span::raw(key));
@@ -182,9 +183,8 @@ fn help(frame: &mut Frame<'_>) {
         width,
         height,
     };
-    let lines = HELP.map(|(keys, what)| {
-        Line::from(vec![format!(" {keys:<12}").fg(Color::Cyan), what.into()])
-    });
+    let lines = HELP
+        .map(|(keys, what)| Line::from(vec![format!(" {keys:<12}").fg(Color::Cyan), what.into()]));
     frame.render_widget(Clear, window);
     let block = Block::bordered().title(" keys ");
     frame.render_widget(Paragraph::new(lines.to_vec()).block(block), window);

@@ -6,22 +6,16 @@ mod draw;
 mod samples;
 mod state;
 
-#[cfg(feature = "pictures")]
 pub(super) use draw::draw;
-#[cfg(feature = "pictures")]
 pub(super) use state::State;
 
 use crate::args::TopArgs;
 use crate::exit::Failure;
 use crate::server;
-#[cfg(not(feature = "pictures"))]
-use draw::draw;
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
 use redismutex::internal::address;
 use samples::Samples;
-#[cfg(not(feature = "pictures"))]
-use state::State;
 use std::io::{self, IsTerminal as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::time::{Duration, Instant};

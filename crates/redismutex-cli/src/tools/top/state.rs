@@ -4,7 +4,7 @@
 
 use super::samples::Sample;
 use crate::tools::locks::Row;
-use crate::tools::words::{holder_name, key_text};
+use crate::tools::words::key_text;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::widgets::TableState;
 use std::collections::{HashMap, VecDeque};
@@ -110,7 +110,7 @@ impl State {
     }
 
     fn remember(&mut self, row: Row, now: Instant) -> Shown {
-        let fence = row.holder.fence.map(u64::from);
+        let fence = row.fence;
         let past = self.past.entry(row.key.clone()).or_insert_with(|| Past {
             fence,
             longest: Duration::ZERO,
@@ -126,13 +126,13 @@ impl State {
             past.changes.pop_front();
         }
         let seen_for = past.first.elapsed_at(now).min(WINDOW).max(Duration::from_secs(1));
-        let lease = row.holder.remaining.map(|left| {
+        let lease = row.remaining.map(|left| {
             past.longest = past.longest.max(left);
             left.as_secs_f64() / past.longest.as_secs_f64().max(0.001)
         });
         Shown {
             key: key_text(&row.key),
-            holder: holder_name(&row.holder),
+            holder: row.holder(),
             lease,
             hand_offs: past.changes.len() as f64 / seen_for.as_secs_f64(),
             row,
@@ -144,14 +144,15 @@ impl State {
         let selected = self.selected().map(|shown| shown.row.key.clone());
         let wanted = self.filter.to_lowercase();
         let has = |text: &str| text.to_lowercase().contains(&wanted);
-        self.shown = self.all.iter().filter(|it| has(&it.key) || has(&it.holder)).cloned().collect();
+        self.shown =
+            self.all.iter().filter(|it| has(&it.key) || has(&it.holder)).cloned().collect();
         // Stable: what is equal stays in the order of its keys.
         self.shown.sort_by(|a, b| match self.sort {
             Sort::Key => a.row.key.cmp(&b.row.key),
             Sort::Waiters => b.row.waiting.cmp(&a.row.waiting),
             // A lease that never ends comes last.
             Sort::Lease => {
-                let left = |it: &Shown| it.row.holder.remaining.unwrap_or(Duration::MAX);
+                let left = |it: &Shown| it.row.remaining.unwrap_or(Duration::MAX);
                 left(a).cmp(&left(b))
             }
             Sort::HandOffs => b.hand_offs.total_cmp(&a.hand_offs),
