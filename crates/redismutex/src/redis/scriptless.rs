@@ -10,6 +10,9 @@ use crate::rules::protocol::request::Ask;
 use crate::rules::protocol::{Fault, FaultKind, Item, Request};
 use std::time::Duration;
 
+/// No acquisition has this owner token.
+const NOBODY: &str = "redismutex: nobody";
+
 /// How a server is talked to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Dialect {
@@ -24,13 +27,12 @@ pub(super) enum Dialect {
 impl Dialect {
     /// The dialect without scripts that this server and user can do, if any.
     ///
-    /// Proved by doing: the owner token of a request that was refused is nobody's, so deleting by it does
-    /// nothing; and a lock is never taken before it is known that it may be released.
+    /// Proved by doing, with a token that is nobody's, so deleting by it does nothing; and a lock is never
+    /// taken before it is known that it may be released. Whatever is asked: a lease may have to be renewed or
+    /// given back on a connection that is newer than itself.
     pub(super) async fn native(link: &Link, request: &Request) -> Option<Self> {
         for dialect in [Self::DelIfEq, Self::DelEx] {
-            if let Ask::Acquire { token, .. } = &request.ask
-                && link.ask(&dialect.delete(request, token)).await.is_ok()
-            {
+            if link.ask(&dialect.delete(request, NOBODY)).await.is_ok() {
                 return Some(dialect);
             }
         }

@@ -243,7 +243,7 @@ impl Watchdog {
             }
             // What cannot be asked in a batch is asked one by one.
             for (answer, request) in answers.iter_mut().zip(requests()) {
-                if lacks_script(answer) {
+                if wants_another_way(answer) {
                     let answered = Alarms::Own.within(until, self.node.ask(request)).await;
                     *answer = answered.map_or_else(silence, |answered| answered.answer);
                 }
@@ -334,6 +334,8 @@ fn no_script() -> Answer {
     Err(Fault::new(FaultKind::NoScript, "not asked in a batch"))
 }
 
-fn lacks_script(answer: &Answer) -> bool {
-    answer.as_ref().is_err_and(|fault| fault.kind == FaultKind::NoScript)
+/// A server that denies scripts may do it without.
+fn wants_another_way(answer: &Answer) -> bool {
+    let kind = answer.as_ref().err().map(|fault| fault.kind);
+    matches!(kind, Some(FaultKind::NoScript | FaultKind::Denied))
 }

@@ -22,9 +22,12 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
-    /// Whether the background should try again what met this, the missing script included.
+    /// Whether the background should try again what met this, with scripts sent in full or without any.
     pub(crate) fn is_worth_another_try(self) -> bool {
-        matches!(self, Self::NotSent | Self::Unknown | Self::Refusing | Self::NoScript)
+        matches!(
+            self,
+            Self::NotSent | Self::Unknown | Self::Refusing | Self::NoScript | Self::Denied
+        )
     }
 }
 
