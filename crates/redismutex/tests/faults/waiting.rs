@@ -196,7 +196,8 @@ fn a_process_that_was_stopped_past_its_lease_knows_at_its_first_look() {
     assert!(process.heard("holding", Duration::from_secs(10)));
     let paused = process.pause();
     let guard = bench.mutex().block(ms(20_000)).acquire("k").unwrap();
-    thread::sleep(ms(300));
+    // The lease may have been renewed a while before: this is longer than all of it.
+    thread::sleep(ms(1000));
     paused.resume();
     assert!(process.heard("knows", Duration::from_secs(5)), "{:?}", process.said());
     guard.release().unwrap();
