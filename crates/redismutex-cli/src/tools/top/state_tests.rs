@@ -57,7 +57,7 @@ fn a_lease_that_runs_out_turns_yellow_then_red() {
     let (mut state, now) = view();
     let colours = [30, 12, 3].map(|left| {
         // On the second row: the bar of the selection hides the colours of the first.
-        state.take(Ok(vec![row("a", 9, 0, 30), row("build", 1, 0, left)]), now);
+        state.take(Ok(vec![row("build", 1, 0, 30), row("zoo", 9, 0, left)]), now);
         let mut terminal = Terminal::new(TestBackend::new(110, 14)).unwrap();
         terminal.draw(|frame| draw(frame, &mut state)).unwrap();
         let cells = terminal.backend().buffer().content();
