@@ -7,6 +7,14 @@ use clap::{Command, CommandFactory as _};
 use clap_mangen::Man;
 use std::io::{self, Write};
 
+/// The variables that are read, and what for.
+const VARIABLES: &[(&str, &str)] = &[
+    ("REDISMUTEX_URL", "the server, where there is no --url"),
+    ("REDIS_URL", "the server, where there is no REDISMUTEX_URL either"),
+    ("NO_COLOR", "if set, no colours and no line that changes in its place"),
+    ("XDG_RUNTIME_DIR", "where the private server of --local has its directory"),
+];
+
 /// Prints a page, or writes all of them into a directory.
 pub(crate) fn run(args: &ManArgs) -> Result<u8, Failure> {
     let whole = whole();
@@ -48,7 +56,10 @@ fn name(command: &Command) -> String {
 
 fn page(command: &Command) -> io::Result<Vec<u8>> {
     let mut page = Vec::new();
-    let man = Man::new(command.clone().after_help("").after_long_help(""));
+    let man = Man::new(command.clone().after_help("").after_long_help(""))
+        .title(name(command).to_uppercase())
+        .source(concat!("redismutex ", env!("CARGO_PKG_VERSION")))
+        .manual("User Commands");
     man.render_title(&mut page)?;
     man.render_name_section(&mut page)?;
     man.render_synopsis_section(&mut page)?;
@@ -57,10 +68,16 @@ fn page(command: &Command) -> io::Result<Vec<u8>> {
     if command.has_subcommands() {
         man.render_subcommands_section(&mut page)?;
     }
-    writeln!(page, ".SH \"EXIT STATUS\"")?;
-    for (code, meaning) in exit::rows() {
-        // A dash is a hyphen in roff, unless it is told.
-        writeln!(page, ".TP\n\\fB{code}\\fR\n{}", meaning.replace('-', "\\-"))?;
-    }
+    section(&mut page, "EXIT STATUS", exit::rows())?;
+    section(&mut page, "ENVIRONMENT", VARIABLES)?;
     Ok(page)
+}
+
+fn section(page: &mut Vec<u8>, title: &str, rows: &[(&str, &str)]) -> io::Result<()> {
+    writeln!(page, ".SH \"{title}\"")?;
+    for (name, meaning) in rows {
+        // A dash is a hyphen in roff, unless it is told.
+        writeln!(page, ".TP\n\\fB{name}\\fR\n{}", meaning.replace('-', "\\-"))?;
+    }
+    Ok(())
 }

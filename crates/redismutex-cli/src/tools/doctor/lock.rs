@@ -5,6 +5,7 @@
 
 use super::Finding;
 use crate::identity;
+use redismutex::Error;
 use redismutex::blocking::{Guard, RedisMutex};
 use redismutex::internal::{Reply, command};
 use std::thread;
@@ -29,7 +30,7 @@ pub(super) fn examine(mutex: &RedisMutex) -> Vec<Finding> {
                 format!("somebody else holds {key}: try again"),
             )];
         }
-        Err(error) => return vec![Finding::remedy("acquire", error.to_string())],
+        Err(error) => return vec![Finding::remedy("acquire", refused(&error))],
     };
     let mut findings = vec![Finding::ok("acquire", "this user may")];
     findings.push(scripting(&guard));
@@ -44,6 +45,19 @@ pub(super) fn examine(mutex: &RedisMutex) -> Vec<Finding> {
     // It would be gone in ten minutes; where it may not be deleted, it goes then.
     let _ = command(&mutex, &[b"DEL", format!("redismutex:{{{key}}}:grant").as_bytes()]);
     findings
+}
+
+/// What the server said, and what the user lacks where that does not say it.
+fn refused(error: &Error) -> String {
+    let said = error.to_string();
+    let hint = if said.contains("user executing the script") {
+        "; the scripts need +@read +@write +time +publish"
+    } else if said.contains("one of the keys") {
+        "; every lock K needs ~K and ~redismutex:{*, and this check ~redismutex:doctor:*"
+    } else {
+        ""
+    };
+    said + hint
 }
 
 fn scripting(guard: &Guard) -> Finding {
@@ -69,25 +83,36 @@ fn hand_on(mutex: &RedisMutex, key: &str, guard: Guard) -> (Finding, Finding) {
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err("the waiter crashed".to_owned()),
         };
-        (channels(pushed, got_it), released)
+        // Nobody listens on this one.
+        let publishing = command(mutex, &[b"PUBLISH", b"redismutex:doctor", b"-"]);
+        (channels(pushed, got_it, publishing), released)
     })
 }
 
-fn released(outcome: Result<(), redismutex::Error>) -> Finding {
+fn released(outcome: Result<(), Error>) -> Finding {
     match outcome {
         Ok(()) => Finding::ok("release", "this user may"),
         Err(error) => Finding::remedy("release", error.to_string()),
     }
 }
 
-fn channels(pushed: Option<bool>, got_it: Result<(), String>) -> Finding {
+fn channels(
+    pushed: Option<bool>,
+    got_it: Result<(), String>,
+    publishing: Result<Reply, Error>,
+) -> Finding {
     match (got_it, pushed) {
         (Err(why), _) => {
             Finding::remedy("channels", format!("a waiter did not get its turn: {why}"))
         }
-        (Ok(()), Some(true)) => {
-            Finding::ok("channels", "waiters are told at once when it is their turn")
-        }
+        (Ok(()), Some(true)) => match publishing {
+            Ok(_) => Finding::ok("channels", "waiters are told at once when it is their turn"),
+            Err(_) => Finding::warning(
+                "channels",
+                "this user may not tell waiters that it is their turn: they poll; \
+                 give it +publish and &redismutex:*",
+            ),
+        },
         (Ok(()), Some(false)) => Finding::warning(
             "channels",
             "this user may not use the channels redismutex:*, or the server has no RESP3: waiters poll; \

@@ -4,6 +4,7 @@
 
 use super::Finding;
 use crate::text::span;
+use redismutex::Error;
 use redismutex::blocking::RedisMutex;
 use redismutex::internal::{Reply, command};
 use std::time::{Duration, SystemTime};
@@ -99,7 +100,7 @@ fn clock(mutex: &RedisMutex) -> Finding {
     let after = SystemTime::now();
     let server = match time {
         Ok(reply) => moment(&reply),
-        Err(error) => return Refused(error.to_string()).finding(CHECK),
+        Err(error) => return Refused::of("TIME", &error).finding(CHECK),
     };
     let Some(server) = server else {
         return Finding::warning(CHECK, "the server does not tell its time");
@@ -135,6 +136,15 @@ fn moment(reply: &Reply) -> Option<SystemTime> {
 struct Refused(String);
 
 impl Refused {
+    fn of(asked: &str, error: &Error) -> Self {
+        let said = error.to_string();
+        // What the library says about missing permissions is meant for locks; this is no more than a look.
+        if said.contains("NOPERM") {
+            return Self(format!("this user may not run {asked}"));
+        }
+        Self(said)
+    }
+
     fn finding(self, check: &'static str) -> Finding {
         Finding::warning(check, format!("could not be looked at: {}", self.0))
     }
@@ -148,8 +158,7 @@ impl Info {
         match command(mutex, &[b"INFO", name.as_bytes()]) {
             Ok(Reply::Bytes(text)) => Ok(Self(String::from_utf8_lossy(&text).into_owned())),
             Ok(_) => Err(Refused("the server's answer is no text".to_owned())),
-            // Which permission is missing is said; what a lock would need it for is not to the point here.
-            Err(error) => Err(Refused(error.to_string())),
+            Err(error) => Err(Refused::of("INFO", &error)),
         }
     }
 

@@ -19,10 +19,9 @@ const WIDTH: u16 = 112;
 
 /// Draws all of them.
 pub(crate) fn run(args: &PicturesArgs) -> Result<u8, Failure> {
-    for (name, title, buffer) in [
-        ("top.svg", "redismutex top", top()?),
-        ("wait.svg", "a deployment waits its turn", wait()),
-    ] {
+    for (name, title, buffer) in
+        [("top.svg", "redismutex top", top()?), ("wait.svg", "a deployment waits its turn", wait())]
+    {
         let file = args.dir.join(name);
         std::fs::write(&file, svg::of(&buffer, title))
             .map_err(|error| Failure::new(OTHER, format!("{}: {error}", file.display())))?;
@@ -45,8 +44,8 @@ const DAY: [(&str, &str, f64, f64, u64, u64); 8] = [
 fn top() -> Result<Buffer, Failure> {
     let mut state = State::new("redis://locks.internal:6379/0".into());
     let begin = Instant::now();
-    // As many looks as the busiest lock has hand-offs, within the time over which they are counted.
-    let looks = DAY.iter().map(|day| day.5).max().unwrap_or_default();
+    // One more look than the busiest lock has hand-offs, within the time over which they are counted.
+    let looks = DAY.iter().map(|day| day.5).max().unwrap_or_default() + 1;
     for look in 0..=looks {
         let left = looks - look;
         let rows = DAY.iter().map(|day| row(day, left)).collect();
@@ -61,7 +60,7 @@ fn top() -> Result<Buffer, Failure> {
     Ok(terminal.backend().buffer().clone())
 }
 
-/// One lock, `looks` before the picture.
+/// One lock, `looks` before the picture; the last hand-off is no later than one look before it.
 fn row(day: &(&str, &str, f64, f64, u64, u64), looks: u64) -> Row {
     let (key, label, left, full, waiting, hand_offs) = *day;
     let age = Duration::from_secs_f64(full - left);
@@ -72,7 +71,10 @@ fn row(day: &(&str, &str, f64, f64, u64, u64), looks: u64) -> Row {
         age: Some(age),
         // Full a look earlier, so that the bar knows what a full lease is.
         remaining: Some(Duration::from_secs_f64(if looks == 0 { left } else { full })),
-        fence: Some(1_790_000_000_000_000 + 7919 * full as u64 - looks.min(hand_offs)),
+        fence: Some(
+            1_790_000_000_000_000 + 7_919_000 * (waiting + key.len() as u64)
+                - looks.saturating_sub(1).min(hand_offs),
+        ),
         waiting,
         server_time: SystemTime::UNIX_EPOCH,
     }

@@ -56,8 +56,7 @@ fn piece(svg: &mut String, run: &[&Cell], x: u32, y: u32) {
     let left = left + (ended.chars().count() - written.chars().count()) as u32 * CELL.0;
     let length = written.chars().count() as u32 * CELL.0;
     let (base, fill) = (top + CELL.1 - 5, hex(first.fg, INK));
-    let weight =
-        if first.modifier.contains(Modifier::BOLD) { " font-weight=\"bold\"" } else { "" };
+    let weight = if first.modifier.contains(Modifier::BOLD) { " font-weight=\"bold\"" } else { "" };
     let _ = writeln!(
         svg,
         "<text x=\"{left}\" y=\"{base}\" textLength=\"{length}\" fill=\"{fill}\"{weight}>{}</text>",
