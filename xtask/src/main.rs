@@ -6,6 +6,7 @@
 mod args;
 mod check;
 mod demo;
+mod pictures;
 mod python;
 mod run;
 mod servers;
@@ -36,6 +37,9 @@ cargo xtask <command>
   chaos                   holders killed at random, the history checked
     --seconds N             for that long (default 60)
 
+  pictures                draw docs/images/ with the program's own code
+    --check                 only tell whether they are up to date
+
   servers                 fetch the test servers into target/servers/
 ";
 
@@ -56,6 +60,11 @@ fn dispatch(command: &str, mut args: Args) -> Result {
         "demo" => demo::command(&demo_options(args)?),
         "test" => test::command(args),
         "check" => args.end().and_then(|()| check::command()),
+        "pictures" => {
+            let check = args.flag("--check");
+            args.end()?;
+            pictures::command(check)
+        }
         "servers" => args.end().and_then(|()| servers::command()),
         "bench" => {
             let quick = args.flag("--quick");
