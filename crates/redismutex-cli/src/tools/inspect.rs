@@ -16,11 +16,8 @@ pub(crate) fn run(args: &InspectArgs) -> Result<u8, Failure> {
     let key = args.key.as_bytes();
     let seen = server::connect(&args.server)?.inspect(key)?;
     let mut out = Output::new();
-    if args.json {
-        program(&mut out, key, &seen)?
-    } else {
-        people(&mut out, key, &seen)?
-    }
+    let write = if args.json { program } else { people };
+    write(&mut out, key, &seen)?;
     Ok(0)
 }
 

@@ -23,11 +23,8 @@ pub(crate) fn run(args: &LsArgs) -> Result<u8, Failure> {
             // Home and clear: the list stays where it is, as with watch(1).
             write!(out, "\x1b[H\x1b[2J")?;
         }
-        if args.json {
-            program(&mut out, &rows)?
-        } else {
-            people(&mut out, &rows)?
-        }
+        let write = if args.json { program } else { people };
+        write(&mut out, &rows)?;
         let Some(pause) = args.watch else { return Ok(0) };
         if !in_place && !args.json {
             writeln!(out)?;

@@ -44,6 +44,43 @@ fn the_exit_codes_stand_in_help_and_page_alike() {
     }
 }
 
+fn guide() -> String {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/cli.md");
+    std::fs::read_to_string(file).unwrap()
+}
+
+#[test]
+fn the_guide_has_the_same_exit_codes() {
+    let (guide, help) = (guide(), call(NO_URL, &["--help"]).out);
+    let (_, table) = help.split_once("Exit codes:\n").unwrap();
+    for row in table.lines() {
+        let (code, meaning) = row.trim().split_once("  ").unwrap();
+        let start = format!("| {code} | ");
+        let line = guide.lines().find(|line| line.starts_with(&start));
+        let line = line.unwrap_or_else(|| panic!("{code} is not in the guide"));
+        // The guide may say it in other words behind the first.
+        let begin = meaning.split([';', ':']).next().unwrap().trim();
+        assert!(line.replace('`', "").contains(begin), "{line} does not say: {begin}");
+    }
+}
+
+#[test]
+fn the_guide_names_no_option_that_is_not_there() {
+    let mut helps = String::new();
+    for command in COMMANDS.into_iter().filter(|command| there(command)) {
+        helps += &call(NO_URL, &[command, "--help"]).out;
+    }
+    let is_name = |c: char| c.is_ascii_lowercase() || c == '-';
+    let guide = guide();
+    let ours = guide.lines().filter(|line| !line.contains("systemctl"));
+    for (line, at) in ours.flat_map(|line| line.match_indices("--").map(move |(at, _)| (line, at)))
+    {
+        let option: String = line[at..].chars().take_while(|c| is_name(*c)).collect();
+        let is_option = option.len() > 3 && !line[..at].ends_with('-');
+        assert!(!is_option || helps.contains(&option), "there is no {option}: {line}");
+    }
+}
+
 #[test]
 fn there_is_a_page_for_each_command() {
     let dir = tempfile::tempdir().unwrap();
