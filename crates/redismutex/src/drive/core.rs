@@ -1,10 +1,12 @@
 //! What all clones of one mutex share: the node, the timer, the watchdog. No lock's state.
 
+use super::block_on::block_on;
 use super::claim::Due;
 use super::timer::{Alarms, Timer};
 use super::token::Tokens;
 use super::watchdog::Watchdog;
 use crate::redis::address::Address;
+use crate::redis::clock;
 use crate::redis::hub::Hub;
 use crate::redis::link::Unclaimed;
 use crate::redis::node::{Node, Reader};
@@ -114,6 +116,11 @@ impl Drop for Core {
     fn drop(&mut self) {
         // In a forked child there are no threads to stop, and locks may be held by threads that are not there.
         if self.is_of_this_process() {
+            // What was given back last may have gone into a connection that is dead: found out now or never.
+            if self.node.is_led() && self.node.has_unread() {
+                let ping = self.node.command(&[b"PING"]);
+                block_on(&self.node, None, Alarms::Own.within(clock::now() + FLUSH, ping));
+            }
             self.watchdog.stop(FLUSH);
             self.timer.stop();
             self.node.close();

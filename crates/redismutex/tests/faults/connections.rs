@@ -15,6 +15,8 @@ on_both_faces! {
     refused_connections_are_not_asked_for_in_a_hot_loop
     hanging_connections_are_not_asked_for_in_a_hot_loop
     forgotten_scripts_are_sent_again
+    guard_dropped_on_a_dead_connection_is_given_back
+    guard_dropped_last_on_a_dead_connection_is_given_back
 }
 
 /// Past its block time an acquisition may wait so long for an answer.
@@ -144,6 +146,24 @@ fn forgotten_scripts_are_sent_again(kind: Kind) {
     assert!(within(ms(600), || !bench.admin.exists("k")), "given back, not run out");
     let whole = Matcher::command("EVAL");
     assert!(bench.proxy.requests_matching(&whole) > 0, "scripts were sent in full");
+}
+
+fn guard_dropped_on_a_dead_connection_is_given_back(kind: Kind) {
+    let bench = Bench::new(kind);
+    let mutex = bench.mutex().expiry(ms(30_000));
+    let guard = mutex.acquire("k").unwrap();
+    bench.admin.kill_clients();
+    drop(guard);
+    assert!(bench.gone_within("k", ms(3000)), "long before its lease ends");
+}
+
+/// With the guard goes all that could try again.
+fn guard_dropped_last_on_a_dead_connection_is_given_back(kind: Kind) {
+    let bench = Bench::new(kind);
+    let guard = bench.direct().expiry(ms(30_000)).acquire("k").unwrap();
+    bench.admin.kill_clients();
+    drop(guard);
+    assert!(bench.gone_within("k", ms(3000)), "long before its lease ends");
 }
 
 #[test]

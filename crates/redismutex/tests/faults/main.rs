@@ -8,6 +8,7 @@
 mod acquiring;
 #[path = "../bench/mod.rs"]
 mod bench;
+mod chaos;
 mod connections;
 mod holding;
 mod waiting;

@@ -78,7 +78,8 @@ fn without_scripts_a_lock_survives_new_connections(kind: Kind) {
     bench.admin.kill_clients();
     guard.release().unwrap();
     assert!(!bench.admin.exists("k"));
-    let dropped = mutex.expiry(ms(30_000)).acquire("k").unwrap();
+    let mutex = mutex.expiry(ms(30_000));
+    let dropped = mutex.acquire("k").unwrap();
     bench.admin.kill_clients();
     drop(dropped);
     assert!(bench.gone_within("k", ms(3000)), "long before its lease ends");
