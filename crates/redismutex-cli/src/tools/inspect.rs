@@ -1,11 +1,10 @@
 //! `redismutex inspect KEY`: all that is known of one lock.
 
 use super::output::Output;
-use super::words::{ago, key_text, left, table, token_text, unix, waiter_name};
+use super::words::{ago, holder_name, key_text, left, name, table, unix};
 use crate::args::InspectArgs;
 use crate::exit::Failure;
 use crate::server;
-use crate::text::clean;
 use redismutex::Inspection;
 use serde_json::json;
 use std::io::{self, Write};
@@ -26,9 +25,7 @@ fn people(out: &mut dyn Write, key: &[u8], seen: &Inspection) -> io::Result<()> 
     match &seen.holder {
         None => lines.push(("holder", "nobody".to_owned())),
         Some(holder) => {
-            let label = holder.label.as_deref().map(clean);
-            lines.push(("holder", label.unwrap_or_else(|| "without a label".to_owned())));
-            lines.push(("value", token_text(&holder.value)));
+            lines.push(("holder", holder_name(holder)));
             if let Some(since) = holder.since {
                 lines.push(("since", format!("{} ago", ago(since, seen.server_time))));
             }
@@ -45,7 +42,7 @@ fn people(out: &mut dyn Write, key: &[u8], seen: &Inspection) -> io::Result<()> 
 
     let waiters = seen.waiters.iter().enumerate().map(|(place, waiter)| {
         let since = format!("for {}", ago(waiter.since, seen.server_time));
-        vec![format!("{:>5}.", place + 1), waiter_name(waiter), since]
+        vec![format!("{:>5}.", place + 1), name(waiter.label.as_deref(), true), since]
     });
     table(out, &waiters.collect::<Vec<_>>())?;
     let unlisted = seen.waiting.saturating_sub(seen.waiters.len() as u64);
@@ -58,16 +55,16 @@ fn people(out: &mut dyn Write, key: &[u8], seen: &Inspection) -> io::Result<()> 
 fn program(out: &mut dyn Write, key: &[u8], seen: &Inspection) -> io::Result<()> {
     let holder = seen.holder.as_ref().map(|holder| {
         json!({
-            "value": holder.value,
             "label": holder.label,
             "since": holder.since.map(unix),
             "remaining": holder.remaining.map(|left| left.as_secs_f64()),
             "fence": holder.fence.map(u64::from),
         })
     });
-    let waiters = seen.waiters.iter().map(|waiter| {
-        json!({ "value": waiter.value, "label": waiter.label, "since": unix(waiter.since) })
-    });
+    let waiters = seen
+        .waiters
+        .iter()
+        .map(|waiter| json!({ "label": waiter.label, "since": unix(waiter.since) }));
     let answer = json!({
         "key": String::from_utf8_lossy(key),
         "holder": holder,

@@ -23,8 +23,6 @@ const LONGEST_TOKEN: i64 = 1024;
 pub(crate) struct Row {
     /// Its key.
     pub(crate) key: Vec<u8>,
-    /// The owner token under it.
-    pub(crate) value: String,
     /// What the holder said of itself.
     pub(crate) label: Option<String>,
     /// How long it has been held; `None` where the holder is not a redismutex.
@@ -47,7 +45,6 @@ impl Row {
         Some(Self {
             key,
             age: holder.since.map(|since| server_time.duration_since(since).unwrap_or_default()),
-            value: holder.value,
             label: holder.label,
             remaining: holder.remaining,
             fence: holder.fence.map(u64::from),
@@ -56,9 +53,9 @@ impl Row {
         })
     }
 
-    /// The holder by its label; by its owner token where it has none.
+    /// The holder by its label.
     pub(crate) fn holder(&self) -> String {
-        name(self.label.as_deref(), &self.value)
+        name(self.label.as_deref(), self.fence.is_some())
     }
 }
 

@@ -59,7 +59,6 @@ fn program(out: &mut dyn Write, rows: &[Row]) -> io::Result<()> {
     for row in rows {
         let line = json!({
             "key": String::from_utf8_lossy(&row.key),
-            "value": row.value,
             "label": row.label,
             "age": row.age.map(|age| age.as_secs_f64()),
             "remaining": row.remaining.map(|left| left.as_secs_f64()),

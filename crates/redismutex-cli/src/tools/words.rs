@@ -3,12 +3,9 @@
 //! Knows text only. Keys and labels come from strangers: nothing of them reaches a terminal uncleaned.
 
 use crate::text::{clean, span};
-use redismutex::{Holder, Waiting};
+use redismutex::Holder;
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
-
-/// More of an owner token than this tells nobody anything; ours have 36 characters.
-const LONGEST: usize = 64;
 
 /// A key as text.
 pub(super) fn key_text(key: &[u8]) -> String {
@@ -25,29 +22,19 @@ pub(super) fn ago(since: SystemTime, now: SystemTime) -> String {
     span(now.duration_since(since).unwrap_or_default())
 }
 
-/// The holder by its label; by its owner token where it has none.
-pub(super) fn holder_name(holder: &Holder) -> String {
-    name(holder.label.as_deref(), &holder.value)
-}
-
-/// The waiter by its label; by its owner token where it has none.
-pub(super) fn waiter_name(waiter: &Waiting) -> String {
-    name(waiter.label.as_deref(), &waiter.value)
-}
-
-/// Somebody by label; by owner token where there is none.
-pub(super) fn name(label: Option<&str>, token: &str) -> String {
-    label.map_or_else(|| token_text(token), clean)
-}
-
-/// An owner token as text, cut where it is longer than any of ours.
-pub(super) fn token_text(token: &str) -> String {
-    let mut text = clean(token);
-    if let Some((cut, _)) = text.char_indices().nth(LONGEST) {
-        text.truncate(cut);
-        text.push('…');
+/// A holder or waiter by its label. Never by its owner token: that proves ownership, and what stands under the
+/// key of another program may be anything, secrets included.
+pub(super) fn name(label: Option<&str>, is_ours: bool) -> String {
+    match (label, is_ours) {
+        (Some(label), _) => clean(label),
+        (None, true) => "a redismutex without a label".to_owned(),
+        (None, false) => "another program".to_owned(),
     }
-    text
+}
+
+/// The holder by its label.
+pub(super) fn holder_name(holder: &Holder) -> String {
+    name(holder.label.as_deref(), holder.fence.is_some())
 }
 
 /// Seconds since 1970, for programs.
@@ -83,10 +70,5 @@ mod tests {
         let row = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
         table(&mut out, &[row(["KEY", "HOLDER"]), row(["größer", "x"])]).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), "KEY     HOLDER\ngrößer  x\n");
-    }
-
-    #[test]
-    fn a_long_value_is_cut() {
-        assert_eq!(token_text(&"ä".repeat(100)).chars().count(), LONGEST + 1);
     }
 }

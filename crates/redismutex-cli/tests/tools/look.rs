@@ -64,6 +64,25 @@ fn ls_with_a_pattern_shows_plain_clients_and_no_data() {
 }
 
 #[test]
+fn no_value_is_shown() {
+    let server = Server::start();
+    server.admin().cmd(&["SET", "session:7", "a-secret"]);
+    let lock = held(&server, "session:8", "me");
+    let calls: [&[&str]; 5] = [
+        &["ls", "*"],
+        &["ls", "*", "--json"],
+        &["inspect", "session:7"],
+        &["inspect", "session:7", "--json"],
+        &["inspect", "session:8", "--json"],
+    ];
+    for args in calls {
+        let shown = call(&server.url(), args).out;
+        assert!(!shown.contains("a-secret") && !shown.contains(lock.value()), "{args:?}: {shown}");
+    }
+    assert!(call(&server.url(), &["inspect", "session:7"]).out.contains("another program"));
+}
+
+#[test]
 fn ls_finds_locks_among_many_other_keys() {
     let server = Server::start();
     let fill = "for i = 1, 5000 do redis.call('SET', 'data:' .. i, i) end";

@@ -66,7 +66,6 @@ fn row(day: &(&str, &str, f64, f64, u64, u64), looks: u64) -> Row {
     let age = Duration::from_secs_f64(full - left);
     Row {
         key: key.into(),
-        value: String::new(),
         label: Some(label.into()),
         age: Some(age),
         // Full a look earlier, so that the bar knows what a full lease is.

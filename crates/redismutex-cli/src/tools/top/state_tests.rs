@@ -10,7 +10,6 @@ use std::time::SystemTime;
 fn row(key: &str, fence: u64, waiting: u64, left_s: u64) -> Row {
     Row {
         key: key.into(),
-        value: "token".into(),
         label: Some(format!("web-1:7 {key}.sh")),
         age: Some(Duration::from_secs(3)),
         remaining: Some(Duration::from_secs(left_s)),
