@@ -17,6 +17,8 @@ on_both_faces! {
     holder_survives_a_restart_that_keeps_the_data
     extend_never_makes_a_key_that_is_gone
     token_that_is_only_a_prefix_is_not_ours
+    extend_whose_reply_comes_after_the_lease_proves_nothing
+    renewal_whose_reply_comes_after_the_lease_proves_nothing
 }
 
 /// How late a thread may be woken on a busy machine.
@@ -176,4 +178,26 @@ fn token_that_is_only_a_prefix_is_not_ours(kind: Kind) {
         assert!(bench.admin.pttl("k") <= 60_000);
         bench.admin.del("k");
     }
+}
+
+fn extend_whose_reply_comes_after_the_lease_proves_nothing(kind: Kind) {
+    let bench = Bench::new(kind);
+    let mutex = bench.mutex().expiry(ms(500)).block(ms(500)).no_renewal();
+    let mut guard = mutex.acquire("k").unwrap();
+    let late = Rule::when(extend_requests()).then(Action::DelayReply(ms(900)));
+    bench.proxy.rule(late);
+    let outcome = guard.extend(ms(700));
+    assert!(outcome.is_err());
+    assert!(!guard.is_valid());
+    assert!(guard.lost_within(BUSY));
+}
+
+fn renewal_whose_reply_comes_after_the_lease_proves_nothing(kind: Kind) {
+    let bench = Bench::new(kind);
+    let guard = bench.mutex().expiry(ms(600)).acquire("k").unwrap();
+    let late = Rule::when(extend_requests()).then(Action::DelayReply(ms(700)));
+    bench.proxy.rule(late);
+    assert!(guard.lost_within(ms(600) + BUSY), "by the clock, not by a reply");
+    thread::sleep(ms(500));
+    assert!(!guard.is_valid(), "lost is lost, whatever late replies say");
 }

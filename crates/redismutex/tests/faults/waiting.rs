@@ -12,6 +12,7 @@ on_both_faces! {
     release_by_an_old_client_is_noticed_long_before_its_expiry
     old_and_new_clients_exclude_each_other
     a_thousand_dead_waiters_cost_one_release
+    grant_that_is_told_late_is_believed_for_no_longer_than_it_lasts
 }
 
 fn waiter_that_hears_no_message_gets_it_when_the_lease_would_end(kind: Kind) {
@@ -92,6 +93,30 @@ fn a_thousand_dead_waiters_cost_one_release(kind: Kind) {
     assert!(!bench.admin.exists("k"));
 }
 
+fn grant_that_is_told_late_is_believed_for_no_longer_than_it_lasts(kind: Kind) {
+    let expiry = ms(600);
+    for percent in [50, 99, 150] {
+        let bench = Bench::new(kind);
+        let guard = bench.direct().expiry(ms(10_000)).acquire("k").unwrap();
+        let mutex = bench.mutex().expiry(expiry).block(ms(600)).no_renewal();
+        let waiter = mutex.acquiring("k");
+        bench.queued("k", 1);
+        let delay = expiry * percent / 100;
+        let late = Rule::when(Matcher::push_containing("message")).then(Action::DelayReply(delay));
+        let late = bench.proxy.rule(late);
+        guard.release().unwrap();
+        let (outcome, _) = waiter.end();
+        assert_eq!(late.fired(), 1);
+        // Without it the wait ended first: that is no harm.
+        if let Ok(guard) = outcome {
+            let on_server = u128::try_from(bench.admin.pttl("k").max(0)).unwrap();
+            let remaining = guard.remaining().as_millis();
+            assert!(remaining <= on_server, "{percent} %: {remaining} of {on_server} ms");
+        }
+        assert!(bench.gone_within("k", ms(3000)));
+    }
+}
+
 /// However its end and its grant cross, the next one gets the lock.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_waiter_dropped_around_its_grant_passes_it_on() {
@@ -156,16 +181,17 @@ fn worker() {
         .unwrap();
     child::say("waiting");
     let guard = mutex.acquire("k").unwrap();
+    let mut last = Instant::now();
     child::say("holding");
-    let mut looked = Instant::now();
     loop {
-        // After a pause longer than the lease, the very first look has to tell.
+        // Before the look, so that it tells whether the look came after the pause, wherever that struck.
+        let now = Instant::now();
         let valid = guard.is_valid();
-        if looked.elapsed() > ms(1500) {
+        if now - last > ms(1500) {
             child::say(if valid { "deceived" } else { "knows" });
             return;
         }
-        looked = Instant::now();
+        last = now;
         thread::sleep(ms(5));
     }
 }

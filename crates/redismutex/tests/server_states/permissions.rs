@@ -44,6 +44,8 @@ fn without_scripts_valkey_locks_all_the_same(kind: Kind) {
     let mutex = user(&bench, &NO_SCRIPTS).expiry(ms(900)).delay(ms(100));
     let guard = mutex.acquire("k").unwrap();
     assert_eq!(guard.fence(), None, "there is nothing to count with");
+    let old = bench.admin.cmd(&["SET", "k", "old", "NX", "PX", "60000"]);
+    assert_eq!(old.text(), None, "clients of another kind are kept out");
     let outcome = mutex.clone().block(ms(300)).acquire("k").map(drop);
     assert!(matches!(outcome, Err(Error::BlockTimeExceeded { .. })), "{outcome:?}");
     assert!(!guard.lost_within(ms(1500)), "renewed");
