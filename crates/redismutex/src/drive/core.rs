@@ -131,6 +131,9 @@ impl Drop for Core {
 /// A grant came for a waiter that is not there any more: the next one gets it at once.
 fn pass_on(core: Arc<OnceLock<Weak<Core>>>) -> Unclaimed {
     Arc::new(move |push: Push| {
+        if push.is_hint() {
+            return;
+        }
         let Some(core) = core.get().and_then(Weak::upgrade) else {
             return;
         };

@@ -19,6 +19,11 @@ const PAST_EXPIRY: Duration = Duration::from_millis(2);
 const GRACE: Duration = Duration::from_secs(1);
 /// How long an answer may take at all: a connection that is silent for longer is taken for dead.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// One who has just queued looks at its place once more: by then a queue that does not move is seen to
+/// stand still, and of one that moves it has long been its turn.
+const LOOK: Duration = Duration::from_millis(400);
+/// One who came to be the first without knowing more looks after this, unless it is its turn before.
+const SOON: Duration = Duration::from_millis(100);
 /// The pause between attempts while no answer is to be had: from, to.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
 
@@ -197,6 +202,9 @@ impl Acquisition {
         if self.end.is_some() || !ours {
             return;
         }
+        if push.is_hint() {
+            return self.told_to_watch(now, push.expiry);
+        }
         let deadline = self
             .reading
             .and_then(|it| lease::pushed_deadline(it, push.granted_us, received, push.expiry));
@@ -207,6 +215,12 @@ impl Acquisition {
             // Too late to be sure of it: no more than a hint.
             _ => self.ask_at = now,
         }
+    }
+
+    /// It is among the first now, and the holder's lease has so long to go.
+    fn told_to_watch(&mut self, now: Moment, left: Duration) {
+        let look = if left.is_zero() { SOON } else { left + PAST_EXPIRY };
+        self.ask_at = self.ask_at.min(now + look);
     }
 
     /// The connection is a new one: what was sent on the old one may be lost.
@@ -240,8 +254,8 @@ impl Acquisition {
             self.wants_place = true;
             self.ask_at = now;
         } else {
-            self.placed |= busy.rank.is_some();
             self.ask_at = (now + self.sleep(busy)).min(self.give_up);
+            self.placed |= busy.rank.is_some();
         }
     }
 
@@ -265,15 +279,21 @@ impl Acquisition {
     ///
     /// One that polls sleeps for `delay`. Else the first in the queue wakes when the lease of the holder
     /// ends, to take over from one that crashed; those behind it sleep longer, each a little more than the
-    /// one before, so that a long queue costs the server next to nothing. The release of a holder that is
-    /// not ours wakes nobody: then the first in the queue polls for all.
+    /// one before, so that a long queue costs the server next to nothing. Whom hand-offs bring to the front
+    /// of a slow queue is told ([`Self::told_to_watch`]); in a fast one all have just come, and look soon.
+    /// The release of a holder that is not ours wakes nobody: then the first in the queue polls for all, and
+    /// two more seldom, should it die.
     fn sleep(&mut self, busy: Busy) -> Duration {
         let rank = busy.rank.unwrap_or(0);
         let lapse = busy.left.map(|left| left + PAST_EXPIRY);
         let polls = matches!(self.place, Place::Polls(_));
-        if polls || busy.foreign && rank == 0 {
-            let delay = self.jittered(self.delay);
+        if polls || busy.foreign {
+            let seldom = if polls { 1 } else { 1 + 2 * rank };
+            let delay = self.jittered(self.delay * seldom);
             return lapse.map_or(delay, |lapse| lapse.min(delay));
+        }
+        if !self.placed {
+            return self.jittered(LOOK);
         }
         let stagger = Duration::from_millis(
             u64::from(rank.min(4)) * 200 + u64::from(rank.saturating_sub(4)) * 500,

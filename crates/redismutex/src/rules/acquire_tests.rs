@@ -166,22 +166,56 @@ fn a_push_for_another_token_or_lock_is_none_of_ours() {
     }
 }
 
+/// One that has looked at its place once more and now sleeps by it.
+fn settled(rank: u32) -> (Acquisition, Moment) {
+    let mut acquisition = queued(rank);
+    let looks = START + wait(&mut acquisition, START);
+    asks(acquisition.step(looks));
+    acquisition.answered(looks, looks, busy(7000, Some(rank), false));
+    (acquisition, looks)
+}
+
+#[test]
+fn one_who_has_just_queued_looks_once_more_soon_wherever_it_stands() {
+    for rank in [0, 1, 14, 300] {
+        assert!(wait(&mut queued(rank), START) <= LOOK, "rank {rank}");
+    }
+}
+
 #[test]
 fn the_first_in_the_queue_watches_over_the_holder_and_the_rest_sleep_longer() {
-    let sleeps: Vec<_> = (0..200).map(|rank| wait(&mut queued(rank), START)).collect();
+    let sleep = |rank| {
+        let (mut acquisition, now) = settled(rank);
+        wait(&mut acquisition, now)
+    };
+    let sleeps: Vec<_> = (0..200).map(sleep).collect();
     assert_eq!(sleeps[0], ms(7002), "just past the holder's expiry");
-    assert!(sleeps.is_sorted());
+    assert!(sleeps[..99].is_sorted());
     assert!(sleeps[99] <= LONGEST_SLEEP && sleeps[99] > ms(40_000));
 }
 
 #[test]
+fn one_who_is_told_that_it_is_among_the_first_watches_over_the_holder() {
+    let hint = |left| Push { fence: Fence(0), expiry: ms(left), ..push(2_000_000) };
+    for (left, look) in [(500, ms(502)), (0, SOON)] {
+        let (mut acquisition, now) = settled(30);
+        assert!(wait(&mut acquisition, now) > ms(10_000));
+        acquisition.pushed(now, now, &hint(left));
+        assert_eq!(wait(&mut acquisition, now), look);
+        acquisition.pushed(now, now, &hint(9000));
+        assert_eq!(wait(&mut acquisition, now), look, "never later than it would have looked");
+    }
+}
+
+#[test]
 fn a_holder_that_wakes_nobody_is_polled_by_the_first_in_the_queue() {
-    for (rank, polls) in [(0, true), (1, false)] {
-        let mut acquisition = queued(rank);
+    for (rank, longest) in [(0, 500), (1, 1500), (2, 2500)] {
+        let (mut acquisition, _) = settled(rank);
         let now = START + ms(10_000);
         asks(acquisition.step(now));
         acquisition.answered(now, now, busy(7000, Some(rank), true));
-        assert_eq!(wait(&mut acquisition, now) <= ms(500), polls);
+        let wait = wait(&mut acquisition, now);
+        assert!(wait <= ms(longest) && wait > ms(longest / 2), "rank {rank}: {wait:?}");
     }
 }
 

@@ -10,8 +10,8 @@
 -- ARGV[7] again   1: it has been told of its place before, and wants to know more about the holder
 -- returns fence                                          granted: the lease lasts for expiry
 --         {server time us, left ms, rank, foreign}       busy; left is -1 where the record has no expiry or nobody asked,
---                                                        rank -1 where not queued; foreign is 1 where the first in
---                                                        the queue has to poll: no script granted it, or nobody asked
+--                                                        rank -1 where not queued; foreign is 1 where the first
+--                                                        few have to poll: no script granted it, or nobody asked
 --
 -- What is wanted most often stands first, before functions are made that it does not need: to a server
 -- a script's functions cost as much as its commands.
@@ -52,7 +52,7 @@ local function busy(holder)
   if rank == 0 or ARGV[7] == '1' then redis.call('PEXPIRE', queue, QUEUE_KEPT_MS) end
   if ARGV[7] ~= '1' then return { now, -1, rank, rank == 0 and 1 or 0 } end
   local foreign = 0
-  if rank == 0 then
+  if rank <= 2 then
     local last = redis.call('GET', grant)
     local start = last and string.match(last, '^%d+ %d+ ()')
     if not start or string.sub(last, start, start + #holder - 1) ~= holder then foreign = 1 end

@@ -21,9 +21,13 @@ while true do
   if not head or head == me then
     local set = redis.pcall('SET', lock, token, 'PX', ARGV[2])
     if set.err then return set end
+    tell_first(ARGV[2])
     return granted()
   end
   redis.call('ZREM', queue, head)
   holder = hand_to(head)
-  if holder then return busy(holder) end
+  if holder then
+    tell_first(redis.call('PTTL', lock))
+    return busy(holder)
+  end
 end

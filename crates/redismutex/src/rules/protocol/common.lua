@@ -8,6 +8,13 @@
 -- A waiter is "<expiry ms> <length of token> <channel> <id> <token><label>"; a channel of "-" marks
 -- one that polls. A push message is "<id> <time us> <fence> <expiry ms> <length of token> <token><lock>".
 
+-- With a fence of 0 it is no grant but a hint: you are among the first now, and that is what is left of the lease.
+
+-- One who waited for longer has looked at its place once, and relies on what it saw then.
+local SLOW_US = 250000
+-- How far down the queue to look for somebody else's waiters.
+local WATCHED = 9
+
 -- How long the last fence outlives its lease: longer than any step a server clock is likely to take.
 local FENCE_KEPT_MS = 600000
 
@@ -48,4 +55,20 @@ local function hand_to(waiter)
   local heard = redis.pcall('PUBLISH', channel, message)
   -- Nobody on the channel: its process is gone. Not allowed to publish: it finds the lock its own when it looks.
   return heard ~= 0 and token or nil
+end
+
+-- A waiter sleeps by the place that it had when it last asked; hand-offs bring it forward unawares. Tells the
+-- first waiters of two processes, which may die together with all of theirs, how long the lease lasts.
+local function tell_first(left)
+  local told, count = {}, 0
+  for _, waiter in ipairs(redis.call('ZRANGE', queue, 0, WATCHED)) do
+    local _, length, channel, id, start = string.match(waiter, '^(%d+) (%d+) (%S+) (%d+) ()')
+    if channel and not told[channel] then
+      told[channel], count = true, count + 1
+      local token = string.sub(waiter, start, start + length - 1)
+      local message = id .. ' ' .. now_us .. ' 0 ' .. left .. ' ' .. length .. ' ' .. token .. lock
+      if channel ~= '-' then redis.pcall('PUBLISH', channel, message) end
+      if count == 2 then return end
+    end
+  end
 end

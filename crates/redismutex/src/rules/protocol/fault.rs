@@ -47,6 +47,8 @@ impl Fault {
 
     /// The fault that a server's error reply stands for. `code` is its first word.
     pub(crate) fn of_server(code: &str, detail: &str) -> Self {
+        let whole = format!("{code} {detail}");
+        let (code, detail) = met_in_script(&whole).unwrap_or((code, detail));
         let kind = match code {
             "NOSCRIPT" => FaultKind::NoScript,
             "WRONGTYPE" => FaultKind::WrongType,
@@ -78,6 +80,18 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
+/// Code and detail of what a command in a script met: before version 7, Redis wraps it in where that was, as
+/// in `@user_script: 24: -OOM command not allowed`, with or without `ERR Error running script` before it.
+fn met_in_script(whole: &str) -> Option<(&str, &str)> {
+    if !whole.starts_with("@user_script:") && !whole.starts_with("ERR Error running script") {
+        return None;
+    }
+    let (_, inner) = whole.rsplit_once("@user_script: ")?;
+    let (line, error) = inner.split_once(": -")?;
+    line.parse::<u32>().ok()?;
+    error.split_once(' ')
+}
+
 /// What the user can do about it, where the server does not say.
 fn remedy(code: &str) -> Option<&'static str> {
     Some(match code {
@@ -95,4 +109,30 @@ fn remedy(code: &str) -> Option<&'static str> {
         "MOVED" | "ASK" => "this is a node of a cluster and another node has the key",
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_met_in_a_script_is_known_by_its_own_code() {
+        let met = "24: -MISCONF Redis is configured to save";
+        let call =
+            "Error running script (call to f_0): @user_script:9: @user_script: 9: -OOM no room";
+        for (code, detail, begins) in
+            [("@user_script:", met, "MISCONF Redis"), ("ERR", call, "OOM no")]
+        {
+            let fault = Fault::of_server(code, detail);
+            assert_eq!(fault.kind, FaultKind::Refusing);
+            assert!(fault.message.starts_with(begins), "{fault}");
+        }
+    }
+
+    #[test]
+    fn words_in_the_middle_of_an_error_decide_nothing() {
+        for detail in ["-OOM", "Error running @user_script: 3: -OOM x", "@user_script: x: -OOM x"] {
+            assert_eq!(Fault::of_server("ERR", detail).kind, FaultKind::Nonsense, "{detail}");
+        }
+    }
 }

@@ -7,13 +7,19 @@
 
 local lock, queue, seen, grant = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 
+local first_left = false
 if ARGV[2] then
+  first_left = redis.call('ZRANK', queue, ARGV[2]) == 0
   redis.call('ZREM', queue, ARGV[2])
   redis.call('ZREM', seen, ARGV[2])
 end
+local head = {}
 local holder = redis.pcall('GET', lock)
-if holder ~= ARGV[1] then return type(holder) == 'table' and holder or 0 end
-local head = redis.pcall('ZPOPMIN', queue)
-if head.err then return head end
-if not head[1] then return redis.call('DEL', lock) end
+if holder == ARGV[1] then
+  head = redis.pcall('ZPOPMIN', queue)
+  if head.err then return head end
+  if not head[1] then return redis.call('DEL', lock) end
+elseif not first_left then
+  return type(holder) == 'table' and holder or 0
+end
 

@@ -41,7 +41,7 @@ impl Waiter {
     }
 }
 
-/// A message on a process's channel: the lock was granted to one of its waiters.
+/// A message on a process's channel: the lock was granted to one of its waiters, unless it is only a hint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Push {
     pub(crate) id: u64,
@@ -53,6 +53,11 @@ pub(crate) struct Push {
 }
 
 impl Push {
+    /// No grant, but news: this waiter is among the first now, and the holder's lease lasts for `expiry` yet.
+    pub(crate) fn is_hint(&self) -> bool {
+        self.fence.0 == 0
+    }
+
     /// `<id> <time us> <fence> <expiry ms> <length of token> <token><lock>`
     pub(crate) fn parse(message: &[u8]) -> Option<Self> {
         let mut words = message.splitn(6, |byte| *byte == b' ');
