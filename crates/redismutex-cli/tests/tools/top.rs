@@ -2,7 +2,9 @@
 
 use crate::common::{call, held, program, until};
 use nix::pty::{Winsize, openpty};
+use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{LocalFlags, tcgetattr};
+use nix::unistd::Pid;
 use redismutex_testkit::Server;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -79,6 +81,18 @@ fn top_shows_the_locks_and_gives_the_terminal_back() {
         until("the screen is as before", || screen.shows(BACK));
         assert!(!screen.is_raw());
     }
+}
+
+#[test]
+fn top_gives_the_terminal_back_when_it_is_killed() {
+    let server = Server::start();
+    let mut screen = Screen::open(&server, &["top"]);
+    // Blanks are not written: the screen is blank where nothing was.
+    until("it is drawn", || screen.shows("nobody"));
+    kill(Pid::from_raw(screen.child.id() as i32), Signal::SIGTERM).unwrap();
+    until("it ends", || screen.child.try_wait().unwrap().is_some());
+    until("the screen is as before", || screen.shows(BACK));
+    assert!(!screen.is_raw());
 }
 
 #[test]

@@ -16,8 +16,11 @@ use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
 use redismutex::internal::address;
 use samples::Samples;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::io::{self, IsTerminal as _};
 use std::os::unix::ffi::OsStrExt as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long a key press or a sample may wait to be seen.
@@ -32,17 +35,27 @@ pub(crate) fn run(args: &TopArgs) -> Result<u8, Failure> {
     let state = State::new(address(&mutex));
     let pattern = args.pattern.as_ref().map(|pattern| pattern.as_bytes().to_vec());
     let samples = Samples::start(mutex, pattern, args.delay)?;
+    let ended = Arc::new(AtomicBool::new(false));
+    for signal in [SIGTERM, SIGHUP, SIGINT] {
+        signal_hook::flag::register(signal, ended.clone())?;
+    }
     // Restores the terminal when it panics, too.
     let mut terminal = ratatui::try_init()?;
-    let shown = show(&mut terminal, state, &samples);
+    let shown = show(&mut terminal, state, &samples, &ended);
     ratatui::restore();
     shown?;
     Ok(0)
 }
 
-fn show(terminal: &mut DefaultTerminal, mut state: State, samples: &Samples) -> io::Result<()> {
+fn show(
+    terminal: &mut DefaultTerminal,
+    mut state: State,
+    samples: &Samples,
+    ended: &AtomicBool,
+) -> io::Result<()> {
     let mut stale = true;
-    loop {
+    // A signal would leave the terminal as it is now: it ends the loop instead.
+    while !state.left && !ended.load(Ordering::Relaxed) {
         while let Some(sample) = samples.next() {
             state.take(sample, Instant::now());
             stale = true;
@@ -58,10 +71,8 @@ fn show(terminal: &mut DefaultTerminal, mut state: State, samples: &Samples) -> 
             Event::Key(key) if key.kind != KeyEventKind::Release => state.key(key),
             _ => {}
         }
-        if state.left {
-            return Ok(());
-        }
         // A press or another size of the window: both change the picture.
         stale = true;
     }
+    Ok(())
 }
