@@ -2,22 +2,25 @@
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyModule, PyString, PyType};
+use pyo3::types::{PyBytes, PyModule, PyString};
 use redismutex::{Error, Key};
 
 static ERRORS: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
 
-fn class<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyType>> {
-    let module =
-        ERRORS.get_or_try_init(py, || Ok::<_, PyErr>(py.import("redismutex.errors")?.unbind()))?;
-    Ok(module.bind(py).getattr(name)?.cast_into()?)
-}
-
 /// An exception of that name, with a message and the key that it is about.
 pub(crate) fn named(py: Python<'_>, name: &str, message: String, key: Option<&Key>) -> PyErr {
-    let made =
-        class(py, name).and_then(|class| class.call1((message, key.map(|key| shown(py, key)))));
-    made.map_or_else(|error| error, PyErr::from_value)
+    make(py, name, message, key).map_or_else(|error| error, PyErr::from_value)
+}
+
+fn make<'py>(
+    py: Python<'py>,
+    name: &str,
+    message: String,
+    key: Option<&Key>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let module =
+        ERRORS.get_or_try_init(py, || Ok::<_, PyErr>(py.import("redismutex.errors")?.unbind()))?;
+    module.bind(py).getattr(name)?.call1((message, key.map(|key| shown(py, key))))
 }
 
 /// The exception for an error of the library.
@@ -25,7 +28,7 @@ pub(crate) fn raised(py: Python<'_>, error: &Error) -> PyErr {
     let name = match error {
         Error::BlockTimeExceeded { .. } => "BlockTimeExceedError",
         Error::Lost { .. } => "LockLost",
-        Error::Unavailable { .. } => "MutexUnavailableError",
+        Error::Unavailable { .. } => "_unavailable",
         _ => "MutexConfigError",
     };
     named(py, name, error.to_string(), error.key())

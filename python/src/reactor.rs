@@ -169,14 +169,6 @@ impl Reactor {
         done.iter().try_for_each(|task: &Arc<Task>| task.tell(py))?;
         Ok(changes.found())
     }
-
-    /// Ends all connections: the loop will not run any more.
-    fn close(&self) {
-        for (_, watched) in lock(&self.watched).drain() {
-            watched.connection.abandon();
-        }
-        self.shared.take();
-    }
 }
 
 impl Reactor {

@@ -39,7 +39,7 @@ def server_binary() -> str:
 def free_port() -> int:
     """Low enough for a cluster's bus, which is 10000 above it, and where the system gives none away itself."""
     while True:
-        port = random.randint(20000, 30000)
+        port = random.randint(10000, 22000)
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) != 0:
                 return port

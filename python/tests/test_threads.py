@@ -86,7 +86,8 @@ def test_64_waiting_threads_use_one_connection_and_do_not_poll(
     threads = [threading.Thread(target=work) for _ in range(64)]
     for thread in threads:
         thread.start()
-    time.sleep(0.4)
+    # Each looks at its place once more when it has queued.
+    time.sleep(1)
     asked = requests(conn)
     time.sleep(1)
     assert requests(conn) - asked <= 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import ssl
 import subprocess
 import threading
@@ -63,7 +64,7 @@ def works(mutex: RedisMutex, conn: Any, key: str) -> None:
     assert leftovers(conn, key) == []
 
 
-def test_native_where_the_connection_is_plain(server: Server, conn: redis.StrictRedis, key: str) -> None:
+async def test_native_where_the_connection_is_plain(server: Server, conn: redis.StrictRedis, key: str) -> None:
     for client in (
         conn,
         server.client(decode_responses=True, socket_timeout=3, health_check_interval=5, client_name="x"),
@@ -239,9 +240,13 @@ def test_no_server_is_told_and_not_gone_around(key: str, transport: str) -> None
     client = redis.StrictRedis(host="127.0.0.1", port=1)
     mutex = RedisMutex(client, block_time=0.3, delay=0.1, transport=transport)
     begin = time.monotonic()
-    with pytest.raises(MutexUnavailableError):
+    with pytest.raises(MutexUnavailableError) as caught:
         mutex.acquire_lock(key)
     assert time.monotonic() - begin < 5
+    # As 1.0.0 raised, for those who catch it.
+    assert isinstance(caught.value, redis.ConnectionError)
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (type(again), str(again), again.key) == (MutexUnavailableError, str(caught.value), key)
     assert mutex.transport == transport
 
 
@@ -291,8 +296,13 @@ def certificates(tmp_path: Path) -> Path:
         subprocess.run(["openssl", *args], check=True, capture_output=True, cwd=tmp_path)
 
     new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    openssl("req", "-x509", *new, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=ca")
-    (tmp_path / "ext").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=CA:FALSE\n")
+    authority = ["-addext", "keyUsage=critical,keyCertSign,cRLSign"]
+    openssl(
+        "req", "-x509", *new, *authority, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=ca"
+    )
+    (tmp_path / "ext").write_text(
+        "subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=CA:FALSE\nauthorityKeyIdentifier=keyid\n"
+    )
     for name in ("server", "client"):
         openssl("req", *new, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
         sign = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "ext"]

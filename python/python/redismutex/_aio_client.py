@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import sys
 import uuid
 from collections.abc import Coroutine, Generator
 from typing import Any, Optional, TypeVar
@@ -52,8 +53,10 @@ async def drive(work: Generator[Todo, Any, T]) -> T:
 
 def _cancelled() -> int:
     """How often this task has been asked to end; unknown before Python 3.11."""
-    cancelling = getattr(asyncio.current_task(), "cancelling", None)
-    return 0 if cancelling is None else int(cancelling())
+    if sys.version_info < (3, 11):
+        return 0
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()
 
 
 class ClientTransport:

@@ -74,9 +74,6 @@ class Reactor:
         """Reads and writes `fd` if it is given, then does whatever there is to do. Completes the futures of what is
         done. Returns which sockets to read, no more to read, to write, no more to write, where that changed."""
 
-    def close(self) -> None:
-        """Ends all connections: the loop will not run any more."""
-
 @final
 class Operation:
     """Begun with `start`, ended with `result` or `cancel`."""

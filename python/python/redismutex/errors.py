@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from functools import cache
 from typing import Optional, Union
 
 __all__ = [
@@ -53,6 +55,24 @@ class MutexUnavailableError(MutexError, ConnectionError):
 
 class MutexConfigError(MutexError, ValueError):
     """Something that trying again does not change: settings, the URL, the key, permissions."""
+
+
+@cache
+def _unavailable_as(*also: type[Exception]) -> type[MutexUnavailableError]:
+    """The error, for those who catch the one of their client."""
+
+    def reduce(self: MutexError) -> tuple[type[MutexError], tuple[str, Optional[Key]]]:
+        return MutexUnavailableError, (str(self), self.key)
+
+    names = {"__module__": __name__, "__doc__": MutexUnavailableError.__doc__, "__reduce__": reduce}
+    return type("MutexUnavailableError", (MutexUnavailableError, *also), names)
+
+
+def _unavailable(message: str, key: Optional[Key]) -> MutexUnavailableError:
+    """One that is also the `ConnectionError` of the clients that are in use: 1.0.0 let theirs through."""
+    clients = [sys.modules.get(f"{client}.exceptions") for client in ("redis", "valkey")]
+    also = [client.ConnectionError for client in clients if client is not None]
+    return _unavailable_as(*also)(message, key)
 
 
 class _Forked(MutexError):
