@@ -53,20 +53,17 @@ impl Address {
                  redis+unix:///path/to/socket"
             ));
         }
-        #[cfg(not(feature = "tls-rustls"))]
-        if url.starts_with("rediss:") || url.starts_with("valkeys:") {
+        let encrypted = url.starts_with("rediss:") || url.starts_with("valkeys:");
+        if encrypted && !cfg!(feature = "tls-rustls") {
             return Err(format!("{shown:?} asks for encryption: turn on the feature tls-rustls"));
         }
-        let info = redis::IntoConnectionInfo::into_connection_info(url)
+        let (plain, insecure) = without_encryption(url);
+        let info = redis::IntoConnectionInfo::into_connection_info(&*plain)
             .map_err(|error| format!("{shown:?} is not the URL of a server: {error}"))?;
-        let mut tls = TlsSettings::default();
+        let tls = TlsSettings { insecure, ..TlsSettings::default() };
         let place = match info.addr() {
             redis::ConnectionAddr::Tcp(host, port) => {
-                Place::Tcp { host: host.clone(), port: *port, encrypted: false }
-            }
-            redis::ConnectionAddr::TcpTls { host, port, insecure, .. } => {
-                tls.insecure = *insecure;
-                Place::Tcp { host: host.clone(), port: *port, encrypted: true }
+                Place::Tcp { host: host.clone(), port: *port, encrypted }
             }
             redis::ConnectionAddr::Unix(path) => Place::Unix(path.clone()),
             _ => {
@@ -97,6 +94,22 @@ impl fmt::Display for Address {
             Place::Unix(path) => write!(f, "redis+unix://{}?db={}", path.display(), self.database),
         }
     }
+}
+
+/// The URL as it would be without encryption, and whether it says to trust whoever answers.
+///
+/// The client crate reads no encrypted URLs without its own encryption, and with that it does not compile
+/// beside every other of its features.
+fn without_encryption(url: &str) -> (String, bool) {
+    let Some((scheme, rest)) = url.split_once(':') else { return (url.to_owned(), false) };
+    let scheme = match scheme {
+        "rediss" => "redis",
+        "valkeys" => "valkey",
+        _ => return (url.to_owned(), false),
+    };
+    let (rest, insecure) =
+        rest.strip_suffix("#insecure").map_or((rest, false), |rest| (rest, true));
+    (format!("{scheme}:{rest}"), insecure)
 }
 
 /// The URL with the password starred out, for messages.
