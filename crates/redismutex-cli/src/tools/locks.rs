@@ -67,9 +67,18 @@ pub(crate) fn locks(mutex: &RedisMutex, pattern: Option<&[u8]>) -> Result<Vec<Ro
         Some(pattern) => matching(mutex, pattern)?,
     };
     let mut rows = Vec::with_capacity(keys.len());
+    let mut refused = None;
     for key in keys {
-        let seen = mutex.inspect(&key)?;
-        rows.extend(Row::of(key, seen));
+        match mutex.inspect(&key) {
+            Ok(seen) => rows.extend(Row::of(key, seen)),
+            // One key that holds something else by now, or that this user may not read, hides no others.
+            Err(error @ Error::Config { .. }) => refused = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    // But nothing at all to be seen is not the same as nobody holding a lock.
+    if let (true, Some(error)) = (rows.is_empty(), refused) {
+        return Err(error);
     }
     Ok(rows)
 }

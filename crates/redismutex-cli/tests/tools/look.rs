@@ -1,6 +1,6 @@
 //! `ls`, `inspect`, `wait` and `release`.
 
-use crate::common::{call, client, held, program, until};
+use crate::common::{call, client, held, program, until, url_of};
 use redismutex_testkit::Server;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read as _};
@@ -80,6 +80,19 @@ fn no_value_is_shown() {
         assert!(!shown.contains("a-secret") && !shown.contains(lock.value()), "{args:?}: {shown}");
     }
     assert!(call(&server.url(), &["inspect", "session:7"]).out.contains("another program"));
+}
+
+#[test]
+fn a_key_that_may_not_be_read_hides_no_others() {
+    let server = Server::start();
+    let _locks = [held(&server, "ours:a", "me"), held(&server, "theirs:b", "them")];
+    let rules = ["~ours:*", "~redismutex:{*", "&*", "+@all"];
+    let came = call(&url_of(&server, "half", &rules), &["ls"]);
+    assert!(came.code == 0 && came.out.contains("ours:a"), "{came:?}");
+    assert!(!came.out.contains("theirs:b"), "{came:?}");
+    let blind = ["~redismutex:{*", "&*", "+@all"];
+    let came = call(&url_of(&server, "blind", &blind), &["ls"]);
+    assert!(came.code == 70 && came.err.contains("NOPERM"), "{came:?}");
 }
 
 #[test]
