@@ -15,8 +15,9 @@ use std::io;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
-/// How long the end of a process is held up for the sake of locks that could not be released yet.
-const FLUSH: Duration = Duration::from_millis(200);
+/// How long the end of a process is held up for the sake of locks that could not be released yet: a new
+/// connection and a release take four round trips.
+const FLUSH: Duration = Duration::from_secs(1);
 
 pub(crate) struct Core {
     pub(crate) node: Arc<Node>,
