@@ -83,7 +83,7 @@ impl Crowd {
     }
 
     fn member(&self, number: usize, end_ns: u64) -> Process {
-        let face = if number % 2 == 0 { "async" } else { "blocking" };
+        let face = if number.is_multiple_of(2) { "async" } else { "blocking" };
         let told = [
             ("URL", self.server.url()),
             ("KEYS", self.keys.join(",")),
@@ -100,7 +100,7 @@ impl Crowd {
         &self,
         disturbance: Disturbance,
         watch: &RedisMutex,
-        members: &mut Vec<Process>,
+        members: &mut [Process],
         dice: &mut Dice,
         end_ns: u64,
     ) -> Option<Option<Stop>> {

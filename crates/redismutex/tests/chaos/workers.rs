@@ -139,12 +139,9 @@ fn cheats(orders: &Orders, manner: &str) {
             break;
         }
         let note = Note::new(&recorder, &orders.keys[0], 0, round);
-        let guard = match mutex.acquire(note.key) {
-            Ok(guard) => guard,
-            Err(_) => {
-                note.recorder.failed(note.key, &note.owner);
-                continue;
-            }
+        let Ok(guard) = mutex.acquire(note.key) else {
+            note.recorder.failed(note.key, &note.owner);
+            continue;
         };
         let forever = || Duration::from_secs(3600);
         if deaf {
