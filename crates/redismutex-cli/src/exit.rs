@@ -30,7 +30,10 @@ const TABLE: &[(&str, &str)] = &[
     ("1", "busy: someone else has the lock (-E changes this code); elsewhere: the answer is no"),
     ("2", "wrong usage, or no server named"),
     ("69", "the server cannot be reached or does not answer"),
-    ("70", "another error: wrong password, no permission, a key that is no lock, no process to be had"),
+    (
+        "70",
+        "another error: wrong password, no permission, a key that is no lock, no process to be had",
+    ),
     ("79", "the lock was lost while the command ran"),
     ("126", "the command was found but cannot be executed"),
     ("127", "the command was not found"),

@@ -70,8 +70,7 @@ pub(crate) fn connect(args: &ServerArgs) -> Result<RedisMutex, Failure> {
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(file)
-        .map_err(|error| Failure::new(OTHER, format!("{}: {error}", file.display())))
+    std::fs::read(file).map_err(|error| Failure::new(OTHER, format!("{}: {error}", file.display())))
 }
 
 /// Whether there is a password in the URL, be it one that nobody can parse.

@@ -172,9 +172,8 @@ pub(crate) struct PicturesArgs {
 }
 
 fn key_parser() -> impl TypedValueParser<Value = OsString> {
-    OsStringValueParser::new().try_map(|key| {
-        if key.is_empty() { Err("name the thing to be locked") } else { Ok(key) }
-    })
+    OsStringValueParser::new()
+        .try_map(|key| if key.is_empty() { Err("name the thing to be locked") } else { Ok(key) })
 }
 
 fn positive_span(text: &str) -> Result<Duration, String> {

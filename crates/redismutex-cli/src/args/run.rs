@@ -22,7 +22,12 @@ pub(crate) struct RunArgs {
     #[arg(value_parser = key_parser())]
     pub(crate) key: OsString,
     /// The command and its arguments, passed on untouched.
-    #[arg(value_name = "CMD", trailing_var_arg = true, allow_hyphen_values = true, required_unless_present = "shell_command")]
+    #[arg(
+        value_name = "CMD",
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        required_unless_present = "shell_command"
+    )]
     pub(crate) command: Vec<OsString>,
     /// Run this by /bin/sh instead.
     #[arg(short = 'c', long = "command", value_name = "STR", conflicts_with = "command")]

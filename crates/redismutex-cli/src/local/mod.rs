@@ -102,11 +102,11 @@ fn home() -> Result<PathBuf, Failure> {
     }
     // In a directory that others can write to, others can have been first.
     let found = home.symlink_metadata().map_err(|error| of_file(&home, &error))?;
-    let is_ours = found.is_dir()
-        && found.uid() == Uid::current().as_raw()
-        && found.mode() & 0o077 == 0;
+    let is_ours =
+        found.is_dir() && found.uid() == Uid::current().as_raw() && found.mode() & 0o077 == 0;
     if !is_ours {
-        let message = format!("{} is open to others: give it mode 700, or delete it", home.display());
+        let message =
+            format!("{} is open to others: give it mode 700, or delete it", home.display());
         return Err(Failure::new(OTHER, message));
     }
     Ok(home)

@@ -30,7 +30,10 @@ pub(super) fn start(home: &Path, socket: &str) -> Result<(), Failure> {
         .stderr(errors)
         // What the terminal or a supervisor sends to our group is not meant for it.
         .process_group(0);
-    command.spawn().map(drop).map_err(|error| unusable(format!("{:?}: {error}", command.get_program())))
+    command
+        .spawn()
+        .map(drop)
+        .map_err(|error| unusable(format!("{:?}: {error}", command.get_program())))
 }
 
 /// A server from PATH, else the one of the Python wheel.

@@ -49,9 +49,15 @@ pub(crate) fn acquire(
     let outcome = acquire_unless(mutex, key, token.as_deref(), &mut look);
     report.end_waiting();
     match (outcome, interrupted) {
-        (Some(Ok(guard)), _) => {
+        (Some(Ok(guard)), None) => {
             report.say(&Event::Acquired { guard: &guard, waited: started.elapsed() });
             Ok(Acquired::Held(guard))
+        }
+        // Both at once: what was asked for last is to end.
+        (Some(Ok(guard)), Some(number)) => {
+            let _ = guard.release();
+            report.say(&Event::Interrupted { number });
+            Ok(Acquired::Interrupted(number))
         }
         (Some(Err(Error::BlockTimeExceeded { .. })), _) => {
             busy(args, mutex, report);

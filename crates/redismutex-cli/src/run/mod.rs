@@ -10,7 +10,7 @@ mod report;
 mod signals;
 mod supervise;
 pub(crate) mod trampoline;
-mod wait_line;
+pub(crate) mod wait_line;
 
 use crate::args::{OnLost, RunArgs};
 use crate::exit::{self, Failure};
@@ -85,7 +85,8 @@ fn give_back(args: &RunArgs, mut guard: Guard, held_since: Instant, report: &Rep
     let outcome = if rest < SHORTEST_HOLD {
         guard.release()
     } else {
-        guard.extend(rest).map(|()| guard.leak())
+        // Twice: a renewal for the whole expiry that was on its way can come after the first.
+        guard.extend(rest).and_then(|()| guard.extend(rest)).map(|()| guard.leak())
     };
     match outcome {
         Ok(()) => report.say(&Event::Released { kept: rest }),

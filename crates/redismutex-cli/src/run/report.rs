@@ -151,13 +151,16 @@ impl State {
             // Cut at the edge, not wrapped: a line that wrapped could not be taken back.
             return to_stderr(&format!("\r\x1b[?7l\x1b[2m{}\x1b[0m\x1b[K\x1b[?7h", line.text));
         }
-        let fresh = |(gist, when): &(String, Instant)| *gist == line.gist && when.elapsed() < REMIND;
+        let fresh =
+            |(gist, when): &(String, Instant)| *gist == line.gist && when.elapsed() < REMIND;
         if self.told.as_ref().is_some_and(fresh) {
             return;
         }
         self.told = Some((line.gist.clone(), Instant::now()));
         let Line { holder, place, waiting, .. } = line;
-        self.machine(&json!({"event": "waiting", "holder": holder, "place": place, "waiting": waiting}));
+        self.machine(
+            &json!({"event": "waiting", "holder": holder, "place": place, "waiting": waiting}),
+        );
         if !self.json {
             complain(&line.text);
         }
@@ -203,4 +206,3 @@ fn to_stderr(text: &str) {
     // There is nowhere left to complain about this.
     let _ = io::stderr().write_all(text.as_bytes());
 }
-

@@ -9,10 +9,8 @@ use signal_hook::iterator::exfiltrator::origin::WithOrigin;
 use signal_hook::low_level::siginfo::Cause;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-/// Passed on to the command.
+/// Passed on to the command. While there is none, they end us, as they would any program.
 const PASSED_ON: [i32; 6] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
-/// These end a wait for the lock.
-const ENDING: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
 
 /// Something that the supervisor has to look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,9 +34,8 @@ impl Signals {
     pub(crate) fn catch() -> Result<Self, Failure> {
         let ignored = ignored();
         let caught = PASSED_ON.into_iter().filter(|number| ignored >> (number - 1) & 1 == 0);
-        let failed = |error| {
-            Failure::new(OTHER, format!("the system lets no signal be caught: {error}"))
-        };
+        let failed =
+            |error| Failure::new(OTHER, format!("the system lets no signal be caught: {error}"));
         let mut signals =
             SignalsInfo::<WithOrigin>::new(caught.chain([SIGCHLD])).map_err(failed)?;
         let (report, line) = channel();
@@ -65,7 +62,7 @@ impl Signals {
     /// The signal that ends a wait, if one has come.
     pub(crate) fn ending(&self) -> Option<i32> {
         self.line.try_iter().find_map(|happening| match happening {
-            Happening::Signal { number, .. } if ENDING.contains(&number) => Some(number),
+            Happening::Signal { number, .. } => Some(number),
             _ => None,
         })
     }

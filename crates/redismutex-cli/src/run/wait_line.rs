@@ -41,28 +41,39 @@ pub(crate) struct Line {
 
 impl Line {
     pub(crate) fn of(name: &str, token: Option<&str>, seen: &Result<Inspection, Error>) -> Self {
-        let seen = match seen {
-            Ok(seen) => seen,
-            Err(_) => {
-                let text = format!("waiting for {name}: the server does not answer");
-                return Self { gist: text.clone(), text, holder: None, place: None, waiting: 0 };
-            }
+        let Ok(seen) = seen else {
+            let text = format!("waiting for {name}: the server does not answer");
+            return Self { gist: text.clone(), text, holder: None, place: None, waiting: 0 };
         };
         let place = token.and_then(|token| seen.waiters.iter().position(|it| it.value == token));
         let place = place.map(|ahead| ahead + 1);
         let holder = held_by(seen);
-        let held = seen.holder.as_ref().and_then(|holder| seen.server_time.duration_since(holder.since?).ok());
-        let held = held.map(|age| format!(" for {}", text::span(age))).unwrap_or_default();
-        let who = holder.as_ref().map_or_else(|| "free just now".to_owned(), |who| format!("held by {who}{held}"));
-        let turn = match (place, seen.waiting) {
-            (Some(1), 0 | 1) => ", we are next".to_owned(),
-            (Some(place), of) => format!(", we are {} of {of} in line", text::ordinal(place)),
-            (None, 0) => String::new(),
-            (None, of) => format!(", {of} in line"),
-        };
+        let held =
+            seen.holder.as_ref().and_then(|it| seen.server_time.duration_since(it.since?).ok());
+        let text = said(name, holder.as_deref(), held, place, seen.waiting);
         let gist = format!("{holder:?}");
-        Self { text: format!("waiting for {name}: {who}{turn}"), gist, holder, place, waiting: seen.waiting }
+        Self { text, gist, holder, place, waiting: seen.waiting }
     }
+}
+
+/// The line itself.
+pub(crate) fn said(
+    name: &str,
+    holder: Option<&str>,
+    held: Option<Duration>,
+    place: Option<usize>,
+    waiting: u64,
+) -> String {
+    let held = held.map(|age| format!(" for {}", text::span(age))).unwrap_or_default();
+    let who =
+        holder.map_or_else(|| "free just now".to_owned(), |who| format!("held by {who}{held}"));
+    let turn = match (place, waiting) {
+        (Some(1), 0 | 1) => ", we are next".to_owned(),
+        (Some(place), of) => format!(", we are {} of {of} in line", text::ordinal(place)),
+        (None, 0) => String::new(),
+        (None, of) => format!(", {of} in line"),
+    };
+    format!("waiting for {name}: {who}{turn}")
 }
 
 /// Who holds the lock, in a few words fit for a terminal.
