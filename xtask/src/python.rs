@@ -33,7 +33,7 @@ const REQUIREMENTS: &[&str] = &[
 /// Older versions of the client that users have, and what has to pass with each.
 const OLDER_CLIENTS: &[&str] = &["redis==3.5.3", "redis==5.3.1"];
 const WITH_OLDER: &str = "pytest -q python/tests/test_seed.py python/tests/test_findings.py \
-                          python/tests/test_mixed_fleet.py";
+                          python/tests/test_findings_21_to_41.py python/tests/test_mixed_fleet.py";
 
 /// Builds, installs, checks and tests the package.
 pub(crate) fn command() -> Result {

@@ -4,10 +4,8 @@
 //! Such a driver polls: nothing is pushed to it, and others hold its turn for it until its next poll.
 
 use super::Reply;
-use super::python::Lookout;
 use crate::drive::acquire::NotAcquired;
 use crate::drive::lease::Lease;
-use crate::drive::release::Extended;
 use crate::redis::clock;
 use crate::rules::Moment;
 use crate::rules::acquire::{Acquisition, Asker, Failure, Granted, Step as Said, Subscription};
@@ -16,12 +14,13 @@ use crate::rules::protocol::{
     AcquireReply, Fault, FaultKind, Inspection as Inspected, Item, Names, OwnerReply, Request,
     Script,
 };
-use crate::rules::release::{Next, Release};
-use crate::rules::renewal::{self, Renewal};
 use crate::rules::settings::Settings;
-use crate::{Error, Fence, Inspection};
+use crate::{Error, Inspection};
 use std::sync::Arc;
 use std::time::Duration;
+
+mod tenure;
+pub use tenure::{Lasting, Releasing, Tenure};
 
 /// Longer than a lease lasts on the server, by its grain.
 const PAST_LEASE: Duration = Duration::from_millis(500);
@@ -223,144 +222,6 @@ pub struct Undo {
     pub again: bool,
     /// By [`now`]: after this the server has forgotten it by itself.
     pub until: u64,
-}
-
-/// A lock that is ours for a time.
-pub struct Tenure {
-    lease: Arc<Lease>,
-    names: Arc<Names>,
-    token: Arc<str>,
-    fence: Option<Fence>,
-}
-
-/// How a renewal or an extension went.
-pub enum Lasting {
-    /// It lasts; to be renewed after so long.
-    Yes(Duration),
-    /// It is not ours any more.
-    Lost,
-    /// Nobody knows: ask again after so long.
-    Again(Duration),
-    /// The server refuses.
-    Refused(Error),
-}
-
-impl Tenure {
-    /// The fencing token.
-    pub fn fence(&self) -> Option<Fence> {
-        self.fence
-    }
-
-    /// The lease.
-    pub fn lookout(&self) -> Lookout {
-        Lookout::over(self.lease.clone())
-    }
-
-    /// When the first renewal is due, from now.
-    pub fn first_due(&self) -> Duration {
-        clock::now().until(renewal::first_due(self.lease.deadline(), self.lease.expiry()))
-    }
-
-    /// What lets it last: for `expiry`, or for as long as before. `None`: it is lost, or held for long enough.
-    pub fn extend(&self, expiry: Option<Duration>) -> Result<Option<(Call, Duration)>, Error> {
-        if let Some(expiry) = expiry {
-            Settings { expiry, ..Settings::default() }.check(false).map_err(Error::config)?;
-        }
-        let now = clock::now();
-        let full = expiry.unwrap_or_else(|| self.lease.expiry());
-        let wanted = renewal::wanted(full, self.lease.hold_until(), now);
-        let Some(wanted) = wanted.filter(|_| self.lease.is_valid()) else {
-            return Ok(None);
-        };
-        if expiry.is_some() {
-            // A shorter lease counts from now on, whether or not the answer comes.
-            self.lease.shorten(crate::rules::lease::deadline(now, wanted));
-        }
-        let ask = Ask::Extend { token: self.token.clone(), expiry: wanted };
-        Ok(Some((Call::of(&Request { names: self.names.clone(), ask }), wanted)))
-    }
-
-    /// What came of [`extend`](Self::extend) by `wanted`, sent at `sent`.
-    pub fn extended(
-        &self,
-        sent: u64,
-        wanted: Duration,
-        expiry: Option<Duration>,
-        answer: Answer,
-    ) -> Lasting {
-        let answer = item(answer).and_then(|item| OwnerReply::parse(&item));
-        let now = clock::now();
-        match (renewal::judge(Moment(sent), now, wanted, &answer), answer) {
-            (Renewal::Until(deadline), _) => {
-                if let Some(expiry) = expiry {
-                    self.lease.set_expiry(expiry);
-                }
-                self.lease.prolong(deadline);
-                let due = renewal::due(Moment(sent), self.lease.expiry());
-                if self.lease.is_valid() { Lasting::Yes(now.until(due)) } else { Lasting::Lost }
-            }
-            (Renewal::Lost, _) => {
-                self.lease.lose();
-                Lasting::Lost
-            }
-            (Renewal::AgainAt(_), Err(fault)) if !fault.may_pass() && expiry.is_some() => {
-                let extended = Extended::Unknown(fault);
-                match Error::of_extend(&self.names.lock, extended) {
-                    Err(error) => Lasting::Refused(error),
-                    Ok(()) => Lasting::Lost,
-                }
-            }
-            (Renewal::AgainAt(when), _) => Lasting::Again(now.until(when)),
-        }
-    }
-
-    /// Begins to give it back: from now on it is not ours.
-    pub fn release(&self) -> Releasing {
-        let deadline = self.lease.deadline();
-        self.lease.end();
-        let ask = Ask::Release { token: self.token.clone(), entry: None };
-        Releasing {
-            release: Release::new(clock::now(), deadline),
-            request: Request { names: self.names.clone(), ask },
-            until: deadline + PAST_LEASE + self.lease.expiry() / 10,
-        }
-    }
-
-    /// Forgets it: the lease runs out by itself.
-    pub fn leak(&self) {
-        self.lease.end();
-    }
-}
-
-/// A lock on its way back.
-pub struct Releasing {
-    release: Release,
-    request: Request,
-    until: Moment,
-}
-
-impl Releasing {
-    /// What to run.
-    pub fn call(&self) -> Call {
-        Call::of(&self.request)
-    }
-
-    /// By [`now`]: after this the server has forgotten it by itself.
-    pub fn until(&self) -> u64 {
-        self.until.0
-    }
-
-    /// What came of it: done, or to be run again after so long.
-    pub fn answered(&mut self, answer: Answer) -> Result<Option<Duration>, Error> {
-        let answer = item(answer).and_then(|item| OwnerReply::parse(&item));
-        let now = clock::now();
-        match self.release.answered(now, answer) {
-            Next::AgainAt(when) => Ok(Some(now.until(when))),
-            Next::Done(released) => {
-                Error::of_release(&self.request.names.lock, released).map(|()| None)
-            }
-        }
-    }
 }
 
 /// What looks at the lock of `key`.
