@@ -63,7 +63,9 @@ pub(crate) async fn extend(held: &mut Held, expiry: Duration) -> Extended {
         let ask_for = Ask::Extend { token: held.claim.token().clone(), expiry: wanted };
         let request = Request { names: held.claim.names().clone(), ask: ask_for };
         held.claim.sending(None, expiry);
-        // A shorter lease counts from now on, whether or not the answer comes.
+        // A shorter lease counts from now on, whether or not the answer comes; and the watchdog, woken by the
+        // new times, must not ask for the old length again.
+        lease.set_expiry(expiry);
         if lease.shorten(crate::rules::lease::deadline(now, wanted)) {
             held.reschedule();
         }
@@ -71,7 +73,6 @@ pub(crate) async fn extend(held: &mut Held, expiry: Duration) -> Extended {
         let answer = answer.and_then(|item| OwnerReply::parse(&item));
         match (renewal::judge(sent, clock::now(), wanted, &answer), answer) {
             (Renewal::Until(deadline), _) => {
-                lease.set_expiry(expiry);
                 lease.prolong(deadline);
                 held.reschedule();
                 return if lease.is_valid() { Extended::Done } else { Extended::Lost };

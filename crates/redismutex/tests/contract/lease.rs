@@ -54,6 +54,18 @@ pub(crate) async fn extend_replaces_and_never_adds(setting: &Setting) {
     guard.release().await.unwrap();
 }
 
+pub(crate) async fn a_shorter_extension_is_not_undone_by_renewal(setting: &Setting) {
+    let (key, mutex) = (random_key(), setting.mutex_with(ms(30_000), ms(5000)).await);
+    for _ in 0..5 {
+        let mut guard = mutex.acquire(&key).await.unwrap();
+        guard.extend(ms(2000)).await.unwrap();
+        tokio::time::sleep(ms(50)).await;
+        let left = setting.admin().pttl(&key);
+        assert!((1..=2000).contains(&left), "{left} ms left");
+        guard.release().await.unwrap();
+    }
+}
+
 pub(crate) async fn extend_of_what_was_lost_is_refused(setting: &Setting) {
     let (key, mutex) = (random_key(), setting.mutex_with(ms(5000), ms(5000)).await);
     let mut guard = mutex.with_renew(false).acquire(&key).await.unwrap();

@@ -46,7 +46,7 @@ contract! {
         block_time_zero_tries_once, block_time_is_kept, settings_of_one_call_site_are_its_own,
         the_next_has_it_when_release_returns, many_keys_share_one_connection;
     lease: expiry_frees_the_lock_of_the_dead, renewal_outlives_expiry, max_hold_ends_it,
-        extend_replaces_and_never_adds, extend_of_what_was_lost_is_refused, release_of_what_was_lost_is_told,
+        extend_replaces_and_never_adds, a_shorter_extension_is_not_undone_by_renewal, extend_of_what_was_lost_is_refused, release_of_what_was_lost_is_told,
         a_prefix_of_a_token_owns_nothing, deleting_the_key_is_a_loss, lost_comes_before_the_next_holder,
         leak_leaves_it_to_the_expiry, dropping_gives_back, plain_locks_and_ours_exclude_each_other,
         release_from_another_thread;
