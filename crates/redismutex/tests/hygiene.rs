@@ -47,9 +47,9 @@ async fn round(mutex: &RedisMutex, round: usize) {
         _ => drop(tokio::time::timeout(Duration::from_micros(300), mutex.acquire(&key)).await),
     }
     if round.is_multiple_of(3) {
-        drop(guard)
+        drop(guard);
     } else {
-        guard.release().await.unwrap()
+        guard.release().await.unwrap();
     }
     waiter.await.unwrap().release().await.unwrap();
 }
