@@ -32,14 +32,23 @@ pub(crate) struct Held {
     pub(crate) watch: Watch,
     pub(crate) claim: Claim,
     pub(crate) fence: Option<Fence>,
+    /// The waiter's box stays open: a second copy of its grant must not be taken for one that nobody wants.
+    _place: Option<Registered>,
 }
 
 impl Held {
-    fn new(mut claim: Claim, settings: &Settings, granted: Granted, now: Moment) -> Self {
+    fn new(
+        mut claim: Claim,
+        place: Option<Registered>,
+        settings: &Settings,
+        granted: Granted,
+        now: Moment,
+    ) -> Self {
         claim.granted();
         let hold_until = settings.max_hold.map(|longest| now + longest);
         let lease = Arc::new(Lease::new(granted.deadline, settings.expiry, hold_until));
-        Self { watch: Watch::begin(lease, &claim, settings.renew), claim, fence: granted.fence }
+        let watch = Watch::begin(lease, &claim, settings.renew);
+        Self { watch, claim, fence: granted.fence, _place: place }
     }
 
     pub(crate) fn lease(&self) -> &Arc<Lease> {
@@ -155,7 +164,7 @@ pub(crate) async fn acquire(
                     acquisition.tries(),
                     granted.fence,
                 );
-                return Ok(Held::new(claim, settings, granted, now));
+                return Ok(Held::new(claim, waiting.registered.take(), settings, granted, now));
             }
             Step::Failed(failure) => {
                 telemetry::not_acquired(claim.names(), &failure);
