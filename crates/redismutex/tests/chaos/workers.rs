@@ -55,7 +55,8 @@ fn label() -> String {
 
 fn blocking_mutex(orders: &Orders) -> blocking::RedisMutex {
     let builder = blocking::RedisMutex::builder(&orders.url).expiry(EXPIRY);
-    builder.block_time(BLOCK_TIME).label(label()).connect().unwrap()
+    // Connecting is left to the first acquire, which tries again: the connection may be cut under it.
+    builder.block_time(BLOCK_TIME).label(label()).build().unwrap()
 }
 
 /// Looks and pauses while holding; writes down what is believed at each look.
@@ -103,7 +104,7 @@ fn in_tasks(orders: &Orders) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let builder = RedisMutex::builder(&orders.url).expiry(EXPIRY).block_time(BLOCK_TIME);
-        let mutex = builder.label(label()).connect().await.unwrap();
+        let mutex = builder.label(label()).build().unwrap();
         child::say("ready");
         tokio::join!(one_task(orders, &mutex, 0), one_task(orders, &mutex, 1));
     });
