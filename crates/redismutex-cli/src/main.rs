@@ -17,7 +17,9 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     // Before the parser: this stands between every command and its start.
-    let code = run::trampoline::step().unwrap_or_else(|| dispatch(Cli::parse().command));
+    let code = run::trampoline::step()
+        .or_else(local::step)
+        .unwrap_or_else(|| dispatch(Cli::parse().command));
     ExitCode::from(code)
 }
 

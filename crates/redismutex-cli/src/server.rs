@@ -47,12 +47,14 @@ pub(crate) fn url(args: &ServerArgs) -> Result<String, Failure> {
 
 /// A mutex in the making, with everything that the options say about the server.
 pub(crate) fn builder(args: &ServerArgs) -> Result<Builder, Failure> {
-    let mut builder = RedisMutex::builder(url(args)?);
+    let url = url(args)?;
+    let mut builder = RedisMutex::builder(url.clone());
     if let Some(file) = args.password_file.clone() {
+        let user = user_of(&url).map(str::to_owned);
         builder = builder.credentials(move || {
             let read = std::fs::read_to_string(&file);
             let password = read.map_err(|error| format!("{}: {error}", file.display()))?;
-            Ok((None, Some(password.trim_end_matches(['\r', '\n']).to_owned())))
+            Ok((user.clone(), Some(password.trim_end_matches(['\r', '\n']).to_owned())))
         });
     }
     if let Some(file) = &args.ca_file {
@@ -75,12 +77,22 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
 
 /// Whether there is a password in the URL, be it one that nobody can parse.
 pub(crate) fn has_password(url: &str) -> bool {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let user = authority.rsplit_once('@').map(|(user, _)| user);
-    user.is_some_and(|user| user.split_once(':').is_some_and(|(_, password)| !password.is_empty()))
-        || rest.contains("pass=")
-        || rest.contains("password=")
+    let who = who(url).and_then(|who| who.split_once(':'));
+    who.is_some_and(|(_, password)| !password.is_empty())
+        || url.contains("pass=")
+        || url.contains("password=")
+}
+
+fn user_of(url: &str) -> Option<&str> {
+    who(url)?.split(':').next().filter(|user| !user.is_empty())
+}
+
+/// What stands before the last `@`: a password may hold any of the signs that end a host. The path of a socket
+/// may, too, but nobody logs in there by URL.
+fn who(url: &str) -> Option<&str> {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let (who, _) = rest.rsplit_once('@')?;
+    (!scheme.contains("unix")).then_some(who)
 }
 
 #[cfg(test)]
@@ -89,11 +101,23 @@ mod tests {
 
     #[test]
     fn a_password_is_seen_wherever_it_stands() {
-        for url in ["redis://:pw@h", "redis://u:pw@h:1/2", "redis+unix:///s?pass=pw", "x:y@h"] {
+        for url in [
+            "redis://:pw@h",
+            "redis://u:pw@h:1/2",
+            "redis+unix:///s?pass=pw",
+            "x:y@h",
+            "redis://:p/w?@h",
+        ] {
             assert!(has_password(url), "{url}");
         }
         for url in ["redis://h:6379/0", "redis://u@h", "redis://u:@h", "redis+unix:///a:b@c?db=1"] {
             assert!(!has_password(url), "{url}");
         }
+    }
+
+    #[test]
+    fn the_user_stands_before_the_password() {
+        assert_eq!((user_of("redis://me:pw@h"), user_of("redis://me@h")), (Some("me"), Some("me")));
+        assert_eq!((user_of("redis://:pw@h"), user_of("redis://h")), (None, None));
     }
 }

@@ -4,12 +4,14 @@
 
 mod start;
 
+pub(crate) use start::step;
+
 use crate::args::{LocalAction, LocalArgs};
 use crate::exit::{BUSY, Failure, OTHER, UNAVAILABLE};
 use nix::fcntl::{Flock, FlockArg};
 use nix::unistd::Uid;
 use std::fs::{DirBuilder, File};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -71,8 +73,17 @@ fn url(socket: &Path) -> String {
     format!("redis+unix://{}", socket.display())
 }
 
+/// Whether a server is there and ready: one that still loads or already ends lets itself be connected to.
 fn answers(socket: &Path) -> bool {
-    UnixStream::connect(socket).is_ok()
+    let ask = || -> io::Result<bool> {
+        let mut server = UnixStream::connect(socket)?;
+        server.set_read_timeout(Some(Duration::from_secs(1)))?;
+        server.write_all(b"PING\r\n")?;
+        let mut answer = [0; 5];
+        server.read_exact(&mut answer)?;
+        Ok(&answer == b"+PONG")
+    };
+    ask().unwrap_or(false)
 }
 
 fn until(mut done: impl FnMut() -> bool) -> Option<()> {
