@@ -2,8 +2,10 @@
 //!
 //! With a terminal it shares our process group: what the terminal sends reaches it without us, and it may
 //! read. Without one (cron, CI, a service) it leads a group of its own, and a signal to it reaches whatever
-//! it has started, so that of `sh -c 'a; b'` nothing is left behind.
+//! it has started, so that of `sh -c 'a; b'` nothing is left behind. With a terminal, what it has started is
+//! looked up when it has to end with the lock.
 
+use super::family::Family;
 use super::program::{Program, environment, has_secret};
 use super::trampoline;
 use crate::exit::Failure;
@@ -19,6 +21,9 @@ pub(crate) struct Child {
     process: std::process::Child,
     pid: Pid,
     leads_group: bool,
+    has_ended: bool,
+    /// What it had started when it was last told to end, where it leads no group.
+    family: Family,
 }
 
 impl Child {
@@ -40,12 +45,14 @@ impl Child {
         };
         let process = command.spawn().map_err(failed)?;
         let pid = Pid::from_raw(i32::try_from(process.id()).unwrap_or(i32::MAX));
-        Ok(Self { process, pid, leads_group })
+        Ok(Self { process, pid, leads_group, has_ended: false, family: Family::default() })
     }
 
     /// How it ended, if it has.
     pub(crate) fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
-        self.process.try_wait()
+        let status = self.process.try_wait()?;
+        self.has_ended = status.is_some();
+        Ok(status)
     }
 
     /// Whether the terminal's signals reach it without us.
@@ -53,20 +60,38 @@ impl Child {
         !self.leads_group
     }
 
-    /// Whether anything that it started in its group is still there after its own end.
+    /// Whether anything that was told to end with it is still there after its own end.
     pub(crate) fn left_something(&self) -> bool {
-        self.leads_group && killpg(self.pid, None).is_ok()
+        if self.leads_group { killpg(self.pid, None).is_ok() } else { self.family.is_alive() }
     }
 
+    /// A signal that is passed on.
     pub(crate) fn signal(&self, signal: Signal) {
-        // What is gone needs no signal.
-        let _ = if self.leads_group { killpg(self.pid, signal) } else { kill(self.pid, signal) };
+        // What is gone needs no signal, and its number may be another's by now.
+        let _ = match (self.leads_group, self.has_ended) {
+            (true, _) => killpg(self.pid, signal),
+            (false, false) => kill(self.pid, signal),
+            (false, true) => Ok(()),
+        };
     }
 
-    /// Asks it to end; one that was stopped is woken to hear it.
-    pub(crate) fn terminate(&self) {
-        self.signal(Signal::SIGTERM);
-        self.signal(Signal::SIGCONT);
+    /// Asks it and all that it has started to end; what was stopped is woken to hear it.
+    pub(crate) fn terminate(&mut self) {
+        self.end_by(Signal::SIGTERM);
+        self.end_by(Signal::SIGCONT);
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.end_by(Signal::SIGKILL);
+    }
+
+    fn end_by(&mut self, signal: Signal) {
+        // Looked up before the signal: the children of a process that has ended are nobody's we know.
+        if !self.leads_group && !self.has_ended {
+            self.family.join(self.pid);
+        }
+        self.signal(signal);
+        self.family.signal(signal);
     }
 }
 

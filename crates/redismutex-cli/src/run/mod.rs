@@ -5,6 +5,7 @@
 
 mod acquire;
 mod child;
+mod family;
 mod program;
 mod report;
 mod signals;

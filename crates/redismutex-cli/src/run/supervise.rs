@@ -45,7 +45,7 @@ pub(crate) fn run(
         watch.lost();
     }
     let status = watch.until_end(&signals.line)?;
-    watch.until_group_ends();
+    watch.until_all_end();
     Ok(Ended { status, lost: watch.lost })
 }
 
@@ -116,11 +116,11 @@ impl Watch<'_> {
 
     fn kill(&mut self) {
         self.kill_at = None;
-        self.child.signal(Signal::SIGKILL);
+        self.child.kill();
     }
 
-    /// A command that obeyed may have left others in its group that did not.
-    fn until_group_ends(&mut self) {
+    /// A command that obeyed may have left others behind that did not.
+    fn until_all_end(&mut self) {
         while self.lost && self.orders.on_lost != OnLost::Warn && self.child.left_something() {
             match self.kill_at {
                 Some(when) if Instant::now() < when => std::thread::sleep(LOOK),
