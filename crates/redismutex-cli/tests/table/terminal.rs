@@ -1,0 +1,227 @@
+//! On a terminal: the line of a wait, the keys that send signals, the full screen.
+
+use crate::support::{Bench, eventually};
+use nix::pty::{OpenptyResult, Winsize, openpty};
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+/// A pseudo-terminal with a program on it, in a session of its own.
+struct Terminal {
+    child: Child,
+    keys: File,
+    shown: Arc<Mutex<String>>,
+}
+
+impl Terminal {
+    fn start(command: &Command) -> Self {
+        let size = Winsize { ws_row: 24, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
+        let OpenptyResult { master, slave } = openpty(&size, None).unwrap();
+        // setsid makes the terminal on standard input the controlling one.
+        let mut outer = Command::new("setsid");
+        outer.args(["--ctty", "--wait"]).arg(command.get_program()).args(command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => outer.env(name, value),
+                None => outer.env_remove(name),
+            };
+        }
+        if command.get_envs().all(|(name, _)| name != "TERM") {
+            outer.env("TERM", "xterm-256color");
+        }
+        outer.stdin(slave.try_clone().unwrap()).stdout(slave.try_clone().unwrap()).stderr(slave);
+        let child = outer.spawn().unwrap();
+        drop(outer);
+        let keys = File::from(master);
+        let shown = Arc::new(Mutex::new(String::new()));
+        let (mut screen, seen) = (keys.try_clone().unwrap(), shown.clone());
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(count @ 1..) = screen.read(&mut buffer) {
+                seen.lock().unwrap().push_str(&String::from_utf8_lossy(&buffer[..count]));
+            }
+        });
+        Self { child, keys, shown }
+    }
+
+    fn shown(&self) -> String {
+        self.shown.lock().unwrap().clone()
+    }
+
+    #[track_caller]
+    fn shows(&self, what: &str) {
+        assert!(eventually(|| self.shown().contains(what)), "no {what:?} in {:?}", self.shown());
+    }
+
+    fn press(&mut self, keys: &[u8]) {
+        self.keys.write_all(keys).unwrap();
+    }
+
+    #[track_caller]
+    fn ends(&mut self, code: i32) {
+        let mut status = None;
+        eventually(|| {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        assert_eq!(status.and_then(|it| it.code()), Some(code), "{:?}", self.shown());
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_wait_shows_a_line_that_is_gone_when_we_get_the_lock() {
+    let bench = Bench::new("line");
+    let go = bench.file("go");
+    let mut held = bench.hold_with(
+        &["--label", "web-3 deploy"],
+        &format!("while [ ! -e {} ]; do sleep 0.01; done", go.display()),
+    );
+    let mut waiter = Terminal::start(&bench.run(&[], &["echo", "got it"]));
+    waiter.shows("held by web-3 deploy");
+    waiter.shows("next");
+    std::fs::write(&go, "").unwrap();
+    held.process.end(None).code(0);
+    waiter.ends(0);
+    let shown = waiter.shown();
+    let (before, after) = shown.rsplit_once("web-3 deploy").unwrap();
+    assert!(after.contains("\r\x1b[K") && after.trim_end().ends_with("got it"), "{after:?}");
+    assert!(!before.contains('\n') && before.starts_with(['\r', '\x1b']), "{before:?}");
+}
+
+#[test]
+fn a_short_wait_shows_nothing() {
+    let bench = Bench::new("short");
+    let mut run = Terminal::start(&bench.run(&[], &["echo", "at once"]));
+    run.ends(0);
+    run.shows("at once");
+    assert_eq!(run.shown().trim_end(), "at once");
+}
+
+#[test]
+fn with_no_color_the_line_is_plain() {
+    let bench = Bench::new("plain");
+    let _held = bench.hold(&["--label", "web-3 deploy"]);
+    let mut command = bench.run(&["-w", "2.5"], &["true"]);
+    command.env("NO_COLOR", "1");
+    let mut waiter = Terminal::start(&command);
+    waiter.ends(1);
+    waiter.shows("web-3 deploy");
+    assert!(!waiter.shown().contains('\x1b'), "{:?}", waiter.shown());
+}
+
+#[test]
+fn without_a_terminal_the_line_is_plain() {
+    let bench = Bench::new("pipe");
+    let _held = bench.hold(&["--label", "web-3 deploy"]);
+    let said = crate::support::output(bench.run(&["-w", "2.5"], &["true"])).code(1);
+    assert!(said.stderr.contains("waiting") && !said.stderr.contains('\x1b'), "{said:?}");
+    let said = crate::support::output(bench.run(&["-w", "1.5", "--quiet"], &["true"])).code(1);
+    assert!(!said.stderr.contains("waiting"), "{said:?}");
+}
+
+#[test]
+fn control_c_while_waiting_gives_130_and_leaves_the_queue() {
+    let bench = Bench::new("ctrl-c");
+    let _held = bench.hold(&[]);
+    let mut waiter = Terminal::start(&bench.run(&[], &["true"]));
+    assert!(eventually(|| !bench.server.admin().keys_matching("*queue").is_empty()));
+    waiter.press(b"\x03");
+    waiter.ends(130);
+    assert!(bench.server.admin().keys_matching("*queue").is_empty());
+}
+
+#[test]
+fn control_c_reaches_the_command_once() {
+    let bench = Bench::new("once");
+    let script = "trap 'echo caught; n=$((n+1))' INT; echo ready; \
+                  while [ -z \"$n\" ]; do sleep 0.02; done; sleep 0.3; echo $n; exit 7";
+    let mut run = Terminal::start(&bench.run(&[], &["sh", "-c", script]));
+    run.shows("ready");
+    run.press(b"\x03");
+    run.ends(7);
+    assert_eq!(run.shown().matches("caught").count(), 1, "{:?}", run.shown());
+    assert!(!bench.server.admin().exists(&bench.key));
+}
+
+#[test]
+fn the_command_may_read_the_terminal() {
+    let bench = Bench::new("tty");
+    let script = "test -t 0 && test -t 1 && echo ready && read line && echo \"[$line]\"";
+    let mut run = Terminal::start(&bench.run(&[], &["sh", "-c", script]));
+    run.shows("ready");
+    run.press(b"hello\n");
+    run.ends(0);
+    run.shows("[hello]");
+}
+
+#[test]
+fn release_by_force_asks_a_person() {
+    let bench = Bench::new("ask");
+    let _held = bench.hold(&["--label", "victim"]);
+    for (answer, code, taken) in [("n\n", 1, false), ("\n", 1, false), ("y\n", 0, true)] {
+        let mut ask = Terminal::start(&bench.program(&["release", "--force", &bench.key]));
+        ask.shows("victim");
+        ask.press(answer.as_bytes());
+        ask.ends(code);
+        assert_eq!(!bench.server.admin().exists(&bench.key), taken, "{answer:?}");
+    }
+}
+
+#[test]
+fn top_shows_the_locks_and_leaves_the_terminal_as_it_was() {
+    let bench = Bench::new("top");
+    let _held = bench.hold(&["--label", "web-3 deploy"]);
+    let mut top = Terminal::start(&bench.program(&["top"]));
+    top.shows("web-3 deploy");
+    top.shows("\x1b[?1049h");
+    top.press(b"q");
+    top.ends(0);
+    top.shows("\x1b[?1049l");
+}
+
+#[test]
+fn top_without_a_terminal_says_what_to_use() {
+    let bench = Bench::new("no-top");
+    let mut command = bench.program(&["top"]);
+    command.stdout(Stdio::piped());
+    let said = crate::support::output(command);
+    assert_ne!(said.status.code(), Some(0));
+    assert!(said.stderr.contains("ls"), "{said:?}");
+}
+
+#[test]
+fn at_a_loss_on_a_terminal_nothing_that_the_command_started_is_left() {
+    let bench = Bench::new("family");
+    let (file, up) = (bench.file("pid"), bench.file("up"));
+    // One that obeys and one that does not, below a shell that only waits.
+    let script = format!(
+        "sleep 600 & echo $! > {0}; sh -c 'trap \"\" TERM; echo $$ >> {0}; echo > {1}; \
+         while :; do sleep 0.05; done'; true",
+        file.display(),
+        up.display()
+    );
+    let run = bench.run(&["--expiry", "900ms", "--kill-after", "300ms"], &["sh", "-c", &script]);
+    // Below a shell that stays: at the end of a session the system ends what is left by itself.
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "\"$@\"; echo ended with $?; read line", "sh"]);
+    shell.arg(run.get_program()).args(run.get_args());
+    for (name, value) in run.get_envs() {
+        shell.env(name, value.unwrap_or_default());
+    }
+    let shell = Terminal::start(&shell);
+    assert!(eventually(|| up.exists()), "{:?}", shell.shown());
+    assert!(bench.server.admin().del(&bench.key));
+    shell.shows("ended with 79");
+    for pid in crate::support::read(&file).lines() {
+        let pid = pid.parse().unwrap();
+        assert!(!crate::support::is_alive(pid), "{pid} lives on without the lock");
+    }
+}
