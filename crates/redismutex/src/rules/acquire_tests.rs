@@ -155,6 +155,16 @@ fn a_push_older_than_a_busy_reply_is_only_a_hint() {
 }
 
 #[test]
+fn a_hint_is_no_grant_whatever_time_it_names() {
+    for granted_us in [0, 1_000_000, 2_000_000] {
+        let mut acquisition = queued(0);
+        let hint = Push { fence: Fence(0), ..push(granted_us) };
+        acquisition.pushed(START, START, &hint);
+        assert!(matches!(acquisition.step(START), Step::Wait(_)));
+    }
+}
+
+#[test]
 fn a_push_for_another_token_or_lock_is_none_of_ours() {
     for wrong in [
         Push { token: "other".into(), ..push(1_000_000) },
@@ -196,7 +206,7 @@ fn the_first_in_the_queue_watches_over_the_holder_and_the_rest_sleep_longer() {
 
 #[test]
 fn one_who_is_told_that_it_is_among_the_first_watches_over_the_holder() {
-    let hint = |left| Push { fence: Fence(0), expiry: ms(left), ..push(2_000_000) };
+    let hint = |left| Push { fence: Fence(0), expiry: ms(left), ..push(0) };
     for (left, look) in [(500, ms(502)), (0, SOON)] {
         let (mut acquisition, now) = settled(30);
         assert!(wait(&mut acquisition, now) > ms(10_000));

@@ -8,7 +8,8 @@
 -- A waiter is "<expiry ms> <length of token> <channel> <id> <token><label>"; a channel of "-" marks
 -- one that polls. A push message is "<id> <time us> <fence> <expiry ms> <length of token> <token><lock>".
 
--- With a fence of 0 it is no grant but a hint: you are among the first now, and that is what is left of the lease.
+-- With a time and a fence of 0 it is no grant but a hint: you are among the first now, and the expiry is what is left
+-- of the lease. Who does not know of hints takes it for a grant that was over long ago.
 
 -- One who waited for longer has looked at its place once, and relies on what it saw then.
 local SLOW_US = 250000
@@ -66,7 +67,7 @@ local function tell_first(left)
     if channel and not told[channel] then
       told[channel], count = true, count + 1
       local token = string.sub(waiter, start, start + length - 1)
-      local message = id .. ' ' .. now_us .. ' 0 ' .. left .. ' ' .. length .. ' ' .. token .. lock
+      local message = id .. ' 0 0 ' .. left .. ' ' .. length .. ' ' .. token .. lock
       if channel ~= '-' then redis.pcall('PUBLISH', channel, message) end
       if count == 2 then return end
     end
