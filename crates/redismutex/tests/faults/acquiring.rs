@@ -100,26 +100,38 @@ async fn acquire_that_is_cancelled_leaves_no_key_behind() {
 }
 
 fn guard_never_outlives_the_lease_however_late_the_reply(kind: Kind) {
-    let expiry = ms(400);
     for percent in [50, 99, 150] {
-        let bench = Bench::new(kind);
-        let mutex = bench.mutex().expiry(expiry).block(expiry).no_renewal();
-        // Opens the connection.
-        mutex.acquire("other").unwrap().release().unwrap();
-        let delay = expiry * percent / 100;
-        let late =
-            bench.proxy.rule(Rule::when(acquire_requests()).nth(1).then(Action::DelayReply(delay)));
-        let guard = mutex.acquire("k").unwrap();
-        // Asked in this order, for both run out.
-        let on_server = bench.admin.pttl("k");
-        let remaining = guard.remaining();
-        assert_eq!(late.fired(), 1);
-        assert!(remaining.as_millis() <= u128::try_from(on_server.max(0)).unwrap(), "{percent} %");
-        if late.matched() == 1 {
-            assert!(remaining <= expiry - delay, "{percent} %: {remaining:?}");
-        }
-        assert!(percent == 50 || late.matched() > 1, "{percent} %: the first lease was over");
+        // A machine that is too busy to answer within a second beyond block time gives no guard at all.
+        assert!(
+            (0..5).any(|_| got_a_guard_that_is_right(kind, percent)),
+            "{percent} %: never a guard"
+        );
     }
+}
+
+/// Acquires with a first reply that takes that part of the expiry.
+fn got_a_guard_that_is_right(kind: Kind, percent: u32) -> bool {
+    let expiry = ms(400);
+    let bench = Bench::new(kind);
+    let mutex = bench.mutex().expiry(expiry).block(expiry).no_renewal();
+    // Opens the connection.
+    if mutex.acquire("other").and_then(|guard| guard.release()).is_err() {
+        return false;
+    }
+    let delay = expiry * percent / 100;
+    let late =
+        bench.proxy.rule(Rule::when(acquire_requests()).nth(1).then(Action::DelayReply(delay)));
+    let Ok(guard) = mutex.acquire("k") else { return false };
+    // Asked in this order, for both run out.
+    let on_server = bench.admin.pttl("k");
+    let remaining = guard.remaining();
+    assert_eq!(late.fired(), 1);
+    assert!(remaining.as_millis() <= u128::try_from(on_server.max(0)).unwrap(), "{percent} %");
+    if late.matched() == 1 {
+        assert!(remaining <= expiry - delay, "{percent} %: {remaining:?}");
+    }
+    assert!(percent == 50 || late.matched() > 1, "{percent} %: the first lease was over");
+    true
 }
 
 fn release_whose_reply_is_lost_is_a_release(kind: Kind) {
