@@ -18,6 +18,9 @@ use std::time::Duration;
 /// How long the end of a process is held up for the sake of locks that could not be released yet: a new
 /// connection and a release take four round trips.
 const FLUSH: Duration = Duration::from_secs(1);
+/// How long the last drop waits to learn that its connection is dead: a dead one says so at once, and a
+/// server that is merely silent must not hold anybody up.
+const LAST_LOOK: Duration = Duration::from_millis(200);
 
 pub(crate) struct Core {
     pub(crate) node: Arc<Node>,
@@ -120,7 +123,7 @@ impl Drop for Core {
             // What was given back last may have gone into a connection that is dead: found out now or never.
             if self.node.is_led() && self.node.has_unread() {
                 let ping = self.node.command(&[b"PING"]);
-                block_on(&self.node, None, Alarms::Own.within(clock::now() + FLUSH, ping));
+                block_on(&self.node, None, Alarms::Own.within(clock::now() + LAST_LOOK, ping));
             }
             self.watchdog.stop(FLUSH);
             self.timer.stop();
@@ -139,7 +142,7 @@ fn pass_on(core: Arc<OnceLock<Weak<Core>>>) -> Unclaimed {
             return;
         };
         if let Ok(names) = Names::of(&push.lock) {
-            let until = crate::redis::clock::now() + push.expiry;
+            let until = clock::now() + push.expiry;
             let names = Arc::new(names);
             core.give_back(Due {
                 names,
