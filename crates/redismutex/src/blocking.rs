@@ -14,14 +14,12 @@
 
 use crate::builder::{Plan, builder_settings};
 use crate::drive::acquire::Held;
-use crate::drive::block_on::{Interrupt, block_on};
-use crate::drive::timer::Alarms;
+use crate::drive::block_on::{Interrupt, block_on, park_until};
 use crate::face::{self, Face};
 use crate::guard::guard_looks;
 use crate::mutex::mutex_settings;
 use crate::redis::clock;
 use crate::redis::node::Reader;
-use crate::rules::Moment;
 use crate::{Error, Fence, Holder, Inspection, Key};
 use std::fmt;
 use std::future::poll_fn;
@@ -174,8 +172,7 @@ impl Guard {
     pub fn lost_within(&self, patience: Duration) -> bool {
         let until = clock::now() + patience;
         let lease = self.0.lease();
-        let lost = Alarms::Own.within(until.min(Moment::NEVER), poll_fn(|cx| lease.poll_lost(cx)));
-        super::drive::block_on::park_on(lost).is_some()
+        park_until(until, poll_fn(|cx| lease.poll_lost(cx))).is_some()
     }
 
     /// Lets the lease last for `expiry` from now: replaces what was left, never adds to it.

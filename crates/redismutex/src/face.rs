@@ -5,6 +5,7 @@ use crate::drive::core::Core;
 use crate::drive::release::{extend, release};
 use crate::redis::clock;
 use crate::redis::node::Answered;
+use crate::rules::acquire::PATIENCE;
 use crate::rules::protocol::request::Ask;
 use crate::rules::protocol::{
     Fault, FaultKind, Inspection as Reply, Key, Names, OwnerReply, Request,
@@ -23,7 +24,6 @@ pub(crate) struct Face {
 
 /// How many waiters an inspection lists.
 const LISTED: usize = 100;
-const PATIENCE: Duration = Duration::from_secs(3);
 
 impl Face {
     pub(crate) fn changed(mut self, change: impl FnOnce(&mut Settings)) -> Self {

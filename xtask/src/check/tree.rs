@@ -46,7 +46,7 @@ pub(crate) fn machine_paths(text: &str) -> Vec<(usize, &'static str)> {
         .collect()
 }
 
-/// Whether the line holds the path itself and not a longer one (`https://host/work/`, `target/work/`).
+/// Whether the line holds the path itself and not a longer one, which only ends in it.
 fn names(line: &str, path: &str) -> bool {
     line.match_indices(path).any(|(at, _)| {
         let before = line[..at].chars().next_back();

@@ -9,7 +9,7 @@ use super::watchdog::Renewed;
 use crate::redis::clock;
 use crate::redis::hub::{Mail, Registered};
 use crate::redis::node::Answered;
-use crate::rules::acquire::{Acquisition, Asker, Failure, Granted, Step};
+use crate::rules::acquire::{Acquisition, Asker, Failure, Granted, PATIENCE, Step};
 use crate::rules::fence::Fence;
 use crate::rules::protocol::{AcquireReply, Fault, FaultKind, Names, Request};
 use crate::rules::settings::Settings;
@@ -177,8 +177,6 @@ pub(crate) async fn acquire(
         }
     }
 }
-
-const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Asks, waiting for the answer no longer than until then.
 pub(super) async fn ask(core: &Core, request: &Request, until: Moment) -> Answered {

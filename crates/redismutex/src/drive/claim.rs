@@ -33,17 +33,17 @@ impl Due {
 pub(crate) struct Claim {
     core: Arc<Core>,
     due: Due,
-    /// When something was last sent that may have taken the lock or a place in the queue.
-    sent: Option<Moment>,
+    /// Whether something was sent that may have taken the lock or a place in the queue.
+    armed: bool,
 }
 
 /// Longer than a lease lasts on the server, by its grain.
-const PAST_LEASE: Duration = Duration::from_millis(500);
+pub(crate) const PAST_LEASE: Duration = Duration::from_millis(500);
 
 impl Claim {
     pub(crate) fn new(core: Arc<Core>, names: Arc<Names>, token: Arc<str>) -> Self {
         let due = Due { names, token, entry: None, until: Moment(0), again: false };
-        Self { core, due, sent: None }
+        Self { core, due, armed: false }
     }
 
     pub(crate) fn core(&self) -> &Arc<Core> {
@@ -65,7 +65,7 @@ impl Claim {
     /// Something is about to be sent that may bring a lease of `expiry`.
     pub(crate) fn sending(&mut self, entry: Option<Arc<[u8]>>, expiry: Duration) {
         let now = clock::now();
-        self.sent = Some(now);
+        self.armed = true;
         self.due.until = self.due.until.max(now + expiry + PAST_LEASE);
         self.due.entry = entry.or(self.due.entry.take());
     }
@@ -87,18 +87,18 @@ impl Claim {
         if self.due.again {
             self.core.give_back_later(self.due.clone());
         }
-        self.sent = None;
+        self.armed = false;
     }
 
     /// Nobody is to give anything back: the lease runs out by itself.
     pub(crate) fn leak(mut self) {
-        self.sent = None;
+        self.armed = false;
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        if self.sent.is_some() {
+        if self.armed {
             self.core.give_back(self.due.clone());
         }
     }

@@ -5,7 +5,7 @@ use crate::redis::clock;
 use crate::redis::slot::lock;
 use crate::rules::Moment;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub(crate) struct Lease {
     /// When the timer will look at it next.
     watched_at: AtomicU64,
     hold_until: Option<Moment>,
-    process: AtomicU32,
+    process: u32,
     listeners: Mutex<Vec<Waker>>,
 }
 
@@ -35,7 +35,7 @@ impl Lease {
             phase: AtomicU8::new(HELD),
             watched_at: AtomicU64::new(0),
             hold_until,
-            process: AtomicU32::new(std::process::id()),
+            process: std::process::id(),
             listeners: Mutex::default(),
         }
     }
@@ -74,7 +74,7 @@ impl Lease {
 
     /// Whether this is the process that acquired: a forked child holds nothing.
     pub(crate) fn is_of_this_process(&self) -> bool {
-        self.process.load(Ordering::Relaxed) == std::process::id()
+        self.process == std::process::id()
     }
 
     /// Whether it is ours now, by the clock: no timer has to have run for that.

@@ -5,9 +5,8 @@
 
 use crate::blocking::{Guard as BlockingGuard, RedisMutex as Blocking};
 use crate::drive::acquire::Held;
-use crate::drive::block_on::{Interrupt, block_on, park_on};
+use crate::drive::block_on::{Interrupt, block_on, park_until};
 use crate::drive::lease::Lease;
-use crate::drive::timer::Alarms;
 use crate::redis::clock;
 use crate::{Error, Guard, Key, RedisMutex, face};
 use std::future::poll_fn;
@@ -51,7 +50,7 @@ impl Lookout {
     /// Waits for up to `patience` for the loss and tells whether it came.
     pub fn lost_within(&self, patience: Duration) -> bool {
         let until = clock::now() + patience;
-        park_on(Alarms::Own.within(until, self.lost())).is_some()
+        park_until(until, self.lost()).is_some()
     }
 
     /// As [`Guard::lost`].

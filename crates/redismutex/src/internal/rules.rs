@@ -19,11 +19,10 @@ use crate::{Error, Inspection};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::drive::claim::PAST_LEASE;
+
 mod tenure;
 pub use tenure::{Lasting, Releasing, Tenure};
-
-/// Longer than a lease lasts on the server, by its grain.
-const PAST_LEASE: Duration = Duration::from_millis(500);
 
 /// A script to be run.
 pub struct Call {

@@ -18,7 +18,7 @@ const PAST_EXPIRY: Duration = Duration::from_millis(2);
 /// How long an answer may take where there is no block time left to wait for it.
 const GRACE: Duration = Duration::from_secs(1);
 /// How long an answer may take at all: a connection that is silent for longer is taken for dead.
-const PATIENCE: Duration = Duration::from_secs(3);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 /// One who has just queued looks at its place once more: by then a queue that does not move is seen to
 /// stand still, and of one that moves it has long been its turn.
 const LOOK: Duration = Duration::from_millis(400);
@@ -93,7 +93,6 @@ pub(crate) struct Acquisition {
     ask_at: Moment,
     reading: Option<ClockReading>,
     faults: u32,
-    last_fault: Option<Fault>,
     tries: u32,
     end: Option<Result<Granted, Failure>>,
     dice: u64,
@@ -121,7 +120,6 @@ impl Acquisition {
             ask_at: now,
             reading: None,
             faults: 0,
-            last_fault: None,
             tries: 0,
             end: None,
             dice,
@@ -246,7 +244,6 @@ impl Acquisition {
 
     fn busy(&mut self, sent: Moment, now: Moment, busy: Busy) {
         self.faults = 0;
-        self.last_fault = None;
         self.reading = Some(ClockReading { sent, server_us: busy.server_us });
         if sent >= self.give_up {
             self.end = Some(Err(Failure::Busy));

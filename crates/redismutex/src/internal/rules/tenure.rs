@@ -1,6 +1,7 @@
 //! What the rules say of a lock once it is ours: how to let it last and how to give it back.
 
-use super::{Answer, Call, PAST_LEASE, item};
+use super::{Answer, Call, item};
+use crate::drive::claim::PAST_LEASE;
 use crate::drive::lease::Lease;
 use crate::drive::release::Extended;
 use crate::internal::python::Lookout;
