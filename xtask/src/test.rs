@@ -35,6 +35,7 @@ const STEPS: &[Step] = &[
 pub(crate) fn command(mut args: Args) -> Result {
     let only = args.option::<String>("--only")?;
     args.end()?;
+    signals_are_heard()?;
     match only {
         Some(name) => {
             let step = STEPS.iter().find(|step| step.name == name);
@@ -53,6 +54,19 @@ fn all() -> Result {
     let (count, seconds) = (STEPS.len(), begin.elapsed().as_secs());
     println!("all {count} steps passed in {seconds} s");
     Ok(())
+}
+
+/// A script's background job is born deaf to Ctrl-C, and so is all that it starts: the tests of signals
+/// would wait for ever.
+fn signals_are_heard() -> Result {
+    const INT_AND_QUIT: u64 = 0b110;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    match ignored.is_some_and(|mask| mask & INT_AND_QUIT != 0) {
+        true => Err("SIGINT or SIGQUIT is ignored here, as in a background job: run `env --default-signal cargo xtask test`".into()),
+        false => Ok(()),
+    }
 }
 
 fn no_such_step() -> String {
