@@ -97,7 +97,7 @@ impl Face {
                     "the key holds bytes that are no text, hence no lock: delete it with DEL",
                 )
             })?;
-            let ask = Ask::Release { token: token.into(), entry: None };
+            let ask = Ask::Release { token: token.into(), entry: None, contended: false };
             let release = Request { names: names.clone(), ask };
             let answer = self.ask(&release).await.and_then(|item| OwnerReply::parse(&item));
             if answer.map_err(fault)? == OwnerReply::Done {

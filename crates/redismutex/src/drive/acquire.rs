@@ -98,7 +98,7 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        if self.watched.is_some() {
+        if self.watched.is_some() && self.lease.is_of_this_process() {
             self.lease.end();
             self.stop();
         }
@@ -149,13 +149,16 @@ pub(crate) async fn acquire(
                     }
                 }
             }
-            Step::Wait(until) => match waiting.mail(until).await {
-                Some(Mail::Push(received, push)) => {
-                    acquisition.pushed(received, clock::now(), &push);
+            Step::Wait(until) => {
+                claim.waits();
+                match waiting.mail(until).await {
+                    Some(Mail::Push(received, push)) => {
+                        acquisition.pushed(received, clock::now(), &push);
+                    }
+                    Some(Mail::Disconnected) => acquisition.reconnected(clock::now()),
+                    None => {}
                 }
-                Some(Mail::Disconnected) => acquisition.reconnected(clock::now()),
-                None => {}
-            },
+            }
             Step::Granted(granted) => {
                 let now = clock::now();
                 telemetry::acquired(

@@ -19,12 +19,15 @@ pub(crate) struct Due {
     pub(crate) until: Moment,
     /// A request may still be under way that undoes a single giving back.
     pub(crate) again: bool,
+    /// Whoever had to wait is seldom the only one.
+    pub(crate) contended: bool,
 }
 
 impl Due {
     pub(crate) fn request(&self) -> Request {
-        let Self { names, token, entry, .. } = self;
-        let ask = Ask::Release { token: token.clone(), entry: entry.clone() };
+        let Self { names, token, entry, contended, .. } = self;
+        let ask =
+            Ask::Release { token: token.clone(), entry: entry.clone(), contended: *contended };
         Request { names: names.clone(), ask }
     }
 }
@@ -42,7 +45,8 @@ pub(crate) const PAST_LEASE: Duration = Duration::from_millis(500);
 
 impl Claim {
     pub(crate) fn new(core: Arc<Core>, names: Arc<Names>, token: Arc<str>) -> Self {
-        let due = Due { names, token, entry: None, until: Moment(0), again: false };
+        let due =
+            Due { names, token, entry: None, until: Moment(0), again: false, contended: false };
         Self { core, due, armed: false }
     }
 
@@ -68,6 +72,11 @@ impl Claim {
         self.armed = true;
         self.due.until = self.due.until.max(now + expiry + PAST_LEASE);
         self.due.entry = entry.or(self.due.entry.take());
+    }
+
+    /// It is busy.
+    pub(crate) fn waits(&mut self) {
+        self.due.contended = true;
     }
 
     /// It is not known what became of something that was sent.

@@ -150,6 +150,7 @@ fn pass_on(core: Arc<OnceLock<Weak<Core>>>) -> Unclaimed {
                 entry: None,
                 until,
                 again: false,
+                contended: true,
             });
         }
     })

@@ -177,7 +177,10 @@ impl Node {
         let dialect = lock(&self.state).dialect;
         let mut sent = clock::now();
         let mut answer = match dialect {
-            Dialect::Scripts => link.ask(&encode::by_digest(request)).await,
+            Dialect::Scripts => {
+                let (ahead, bytes) = encode::by_digest(request);
+                link.ask_last(ahead, &bytes).await
+            }
             native => native.ask(&link, request).await,
         };
         if answer.as_ref().is_err_and(|fault| fault.kind == FaultKind::NoScript) {
@@ -200,12 +203,16 @@ impl Node {
     /// The bytes are with the system when this returns, if they can be.
     pub(crate) fn give(&self, request: &Request, then: impl FnOnce(Answer) + Send + 'static) {
         let dialect = lock(&self.state).dialect;
-        let bytes = match dialect {
+        let packed = match dialect {
             Dialect::Scripts => Some(encode::by_digest(request)),
-            native => native.single(request),
+            native => native.single(request).map(|bytes| (0, bytes)),
         };
-        match (self.current(), bytes) {
-            (Some(link), Some(bytes)) => link.send(&bytes, Sink::Call(Box::new(then))),
+        match (self.current(), packed) {
+            (Some(link), Some((ahead, bytes))) => {
+                let mut sinks: Vec<_> = (0..ahead).map(|_| Sink::Nobody).collect();
+                sinks.push(Sink::Call(Box::new(then)));
+                link.send_all(&bytes, sinks);
+            }
             _ => then(Err(Fault::new(FaultKind::NotSent, "there is no connection"))),
         }
     }
@@ -217,7 +224,9 @@ impl Node {
     ) -> Vec<Reply> {
         let (mut bytes, mut replies, mut sinks) = (Vec::new(), Vec::new(), Vec::new());
         for request in requests {
-            bytes.extend(encode::by_digest(request));
+            let (ahead, packed) = encode::by_digest(request);
+            bytes.extend(packed);
+            sinks.extend((0..ahead).map(|_| Sink::Nobody));
             let slot = Slot::new();
             sinks.push(Sink::Slot(slot.clone()));
             replies.push(Reply(slot));

@@ -26,6 +26,7 @@ use std::task::{Context, Waker};
 
 /// What is done with a reply when it comes.
 pub(crate) enum Sink {
+    Nobody,
     /// Somebody waits for it.
     Slot(Arc<Slot>),
     /// Nobody waits, but somebody wants to know.
@@ -35,6 +36,7 @@ pub(crate) enum Sink {
 impl Sink {
     fn take(self, answer: Answer) {
         match self {
+            Self::Nobody => {}
             Self::Slot(slot) => slot.fill(answer),
             Self::Call(call) => call(answer),
         }
@@ -120,12 +122,7 @@ impl Link {
         }
     }
 
-    /// Sends one command at once and gives its reply to `sink`.
-    pub(crate) fn send(&self, bytes: &[u8], sink: Sink) {
-        self.put(bytes, [sink], false, true);
-    }
-
-    /// Sends as many commands as there are sinks.
+    /// Sends as many commands at once as there are sinks.
     pub(crate) fn send_all(&self, bytes: &[u8], sinks: Vec<Sink>) {
         self.put(bytes, sinks, false, true);
     }
@@ -133,8 +130,14 @@ impl Link {
     /// Sends one command; the reply is what the future gives. Where others are under way, it may leave
     /// together with the next ones.
     pub(crate) fn ask(&self, bytes: &[u8]) -> Reply {
+        self.ask_last(0, bytes)
+    }
+
+    /// Sends so many commands and one more, all in one piece; the future gives the last one's reply.
+    pub(crate) fn ask_last(&self, others: usize, bytes: &[u8]) -> Reply {
         let slot = Slot::new();
-        self.put(bytes, [Sink::Slot(slot.clone())], false, false);
+        let others = std::iter::repeat_with(|| Sink::Nobody).take(others);
+        self.put(bytes, others.chain([Sink::Slot(slot.clone())]), false, false);
         Reply(slot)
     }
 

@@ -13,8 +13,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 const BUFFER: usize = 16 * 1024;
-/// Reads are cut into pieces of this length.
+/// No read blocks for longer.
 const WHOLE_READ: Duration = Duration::from_secs(1);
+const MOST_PIECES: u32 = 16;
 const SHORTEST_READ: Duration = Duration::from_micros(500);
 
 pub(super) struct Incoming {
@@ -73,11 +74,15 @@ impl Link {
         }
     }
 
-    /// Long waits are cut into equal pieces, so that the socket seldom has to be told.
+    /// Waits are cut into pieces; the socket is told only where the pieces that it knows of will not do.
     fn limit_read(&self, left: Duration) {
-        let limit = if left >= WHOLE_READ { WHOLE_READ } else { left.max(SHORTEST_READ) };
         let mut incoming = lock(&self.incoming);
-        if incoming.limit != limit && self.wire.socket.set_read_timeout(limit).is_ok() {
+        let piece = incoming.limit;
+        if piece <= left + SHORTEST_READ && left <= piece * MOST_PIECES {
+            return;
+        }
+        let limit = left.clamp(SHORTEST_READ, WHOLE_READ);
+        if limit != incoming.limit && self.wire.socket.set_read_timeout(limit).is_ok() {
             incoming.limit = limit;
         }
     }

@@ -66,6 +66,8 @@ pub(crate) enum Ask {
     Release {
         token: Arc<str>,
         entry: Option<Arc<[u8]>>,
+        /// Somebody is likely to wait for it.
+        contended: bool,
     },
     Inspect {
         most: usize,
@@ -80,6 +82,11 @@ impl Request {
             Ask::Release { .. } => Script::Release,
             Ask::Inspect { .. } => Script::Inspect,
         }
+    }
+
+    /// Whether it is likely to bring somebody else a message, which should leave before our own answer does.
+    pub(crate) fn wakes_another(&self) -> bool {
+        matches!(self.ask, Ask::Release { contended: true, .. })
     }
 
     /// KEYS of the script.
@@ -118,7 +125,7 @@ impl Request {
             Ask::Extend { token, expiry } => {
                 vec![token.as_bytes().into(), millis(*expiry), millis(*expiry + FENCE_KEPT)]
             }
-            Ask::Release { token, entry } => {
+            Ask::Release { token, entry, .. } => {
                 let entry = entry.as_deref().map(Cow::from);
                 std::iter::once(token.as_bytes().into()).chain(entry).collect()
             }
