@@ -30,7 +30,7 @@ mod _core {
     use super::reactor::Reactor;
     #[pymodule_export]
     use super::rules::{
-        Acquiring, Call, Releasing, Tenure, inspect, inspected, now, release, released,
+        Acquiring, Call, Releasing, Tenure, Wanted, inspect, inspected, now, release, released,
     };
 
     #[pymodule_init]

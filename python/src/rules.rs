@@ -145,6 +145,10 @@ impl Acquiring {
     }
 }
 
+/// What a call asks for, so that a lock lasts.
+#[pyclass(frozen, module = "redismutex._core")]
+pub(crate) struct Wanted(rules::Wanted);
+
 /// A lock that is held for a time.
 #[pyclass(frozen, module = "redismutex._core")]
 pub(crate) struct Tenure {
@@ -176,11 +180,11 @@ impl Tenure {
         self.tenure.first_due().as_secs_f64()
     }
 
-    /// The call that lets it last and for how many seconds; `None`: there is nothing to be prolonged.
-    fn extend(&self, py: Python<'_>, expiry: Option<Seconds>) -> PyResult<Option<(Call, f64)>> {
+    /// The call that lets it last and what it asks for; `None`: there is nothing to be prolonged.
+    fn extend(&self, py: Python<'_>, expiry: Option<Seconds>) -> PyResult<Option<(Call, Wanted)>> {
         let wanted = self.tenure.extend(expiry.map(|expiry| expiry.0));
         let wanted = wanted.map_err(|error| raised(py, &error))?;
-        Ok(wanted.map(|(call, seconds)| (Call(call), seconds.as_secs_f64())))
+        Ok(wanted.map(|(call, wanted)| (Call(call), Wanted(wanted))))
     }
 
     /// What came of it: `("yes", seconds to the next)`, `("lost", 0)` or `("again", seconds)`.
@@ -188,7 +192,7 @@ impl Tenure {
         &self,
         py: Python<'_>,
         sent: u64,
-        wanted: Seconds,
+        wanted: &Wanted,
         expiry: Option<Seconds>,
         answer: Told,
     ) -> PyResult<(&'static str, f64)> {

@@ -15,6 +15,7 @@
 use crate::builder::{Plan, builder_settings};
 use crate::drive::acquire::Held;
 use crate::drive::block_on::{Interrupt, block_on, park_until};
+use crate::drive::lease::Loss;
 use crate::face::{self, Face};
 use crate::guard::guard_looks;
 use crate::mutex::mutex_settings;
@@ -22,7 +23,6 @@ use crate::redis::clock;
 use crate::redis::node::Reader;
 use crate::{Error, Fence, Holder, Inspection, Key};
 use std::fmt;
-use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -171,8 +171,7 @@ impl Guard {
     /// Waits for up to `patience` and tells whether the lock was lost.
     pub fn lost_within(&self, patience: Duration) -> bool {
         let until = clock::now() + patience;
-        let lease = self.0.lease();
-        park_until(until, poll_fn(|cx| lease.poll_lost(cx))).is_some()
+        park_until(until, Loss::of(self.0.lease())).is_some()
     }
 
     /// Lets the lease last for `expiry` from now: replaces what was left, never adds to it.

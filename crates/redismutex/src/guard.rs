@@ -1,9 +1,10 @@
 //! The guard of the async face.
 
 use crate::drive::acquire::Held;
+use crate::drive::lease::Loss;
 use crate::{Error, Fence, Key, face};
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::time::Duration;
 
 /// What both faces' guards can say without asking a server.
@@ -64,8 +65,7 @@ impl Guard {
     /// # Cancel safety
     /// It may be dropped and called again at will.
     pub fn lost(&self) -> impl Future<Output = ()> + Send + 'static {
-        let lease = self.0.lease().clone();
-        poll_fn(move |cx| lease.poll_lost(cx))
+        Loss::of(self.0.lease())
     }
 
     /// Lets the lease last for `expiry` from now: replaces what was left, never adds to it. Renewal goes on

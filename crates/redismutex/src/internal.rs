@@ -61,13 +61,12 @@ pub mod rules;
 mod sisters {
     use crate::blocking::{Guard as BlockingGuard, RedisMutex as Blocking};
     use crate::drive::block_on::park_until;
-    use crate::drive::lease::Lease;
+    use crate::drive::lease::{Lease, Loss};
     use crate::redis::link::Link;
     use crate::redis::node::Reader;
     use crate::rules::Moment;
     use crate::rules::protocol::{Item, keys};
     use crate::{Builder, Error, Guard, Key, RedisMutex};
-    use std::future::poll_fn;
     use std::os::fd::BorrowedFd;
     use std::sync::Arc;
     use std::task::{Context, Waker};
@@ -146,7 +145,7 @@ mod sisters {
 
         /// Blocks until the lease is lost; for ever where the guard was released first.
         pub fn lost(&self) {
-            park_until(Moment::NEVER, poll_fn(|cx| self.0.poll_lost(cx)));
+            park_until(Moment::NEVER, Loss::of(&self.0));
         }
     }
 

@@ -156,6 +156,10 @@ class Acquiring:
         """What undoes it: a call, whether to run it until the end, and that end by `now`."""
 
 @final
+class Wanted:
+    """What a call asks for, so that a lock lasts."""
+
+@final
 class Tenure:
     """A lock that is held for a time."""
 
@@ -167,10 +171,10 @@ class Tenure:
     def first_due(self) -> float:
         """In how many seconds it is to be renewed."""
 
-    def extend(self, expiry: float | None) -> tuple[Call, float] | None:
-        """The call that lets it last and for how many seconds; `None`: there is nothing to be prolonged."""
+    def extend(self, expiry: float | None) -> tuple[Call, Wanted] | None:
+        """The call that lets it last and what it asks for; `None`: there is nothing to be prolonged."""
 
-    def extended(self, sent: int, wanted: float, expiry: float | None, answer: Any) -> tuple[str, float]:
+    def extended(self, sent: int, wanted: Wanted, expiry: float | None, answer: Any) -> tuple[str, float]:
         """What came of it: `("yes", seconds to the next)`, `("lost", 0)` or `("again", seconds)`."""
 
     def release(self) -> Releasing: ...

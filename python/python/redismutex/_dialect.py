@@ -113,6 +113,9 @@ class Dialect:
             return [0, (yield lambda: client.pttl(lock)), -1, 1]
         if call.name == "extend":
             expiry = int(call.args[1])
+            if call.args[3] != b"1" and (yield lambda: client.pttl(lock)) >= expiry:
+                # A renewal leaves alone what an extension has made longer.
+                return (yield from self._if_ours(lock, token, lambda pipe: pipe.pttl(lock)))
             return (yield from self._if_ours(lock, token, lambda pipe: pipe.pexpire(lock, expiry)))
         if call.name == "release":
             return (yield from self._if_ours(lock, token, lambda pipe: pipe.delete(lock)))
@@ -172,10 +175,10 @@ def extend(
         wanted = tenure.extend(expiry)
         if wanted is None:
             return None
-        call, seconds = wanted
+        call, asked = wanted
         sent = _core.now()
         answer = yield from dialect.run(call)
-        went, pause = tenure.extended(sent, seconds, expiry, answer)
+        went, pause = tenure.extended(sent, asked, expiry, answer)
         if went == "again":
             yield pause
         else:

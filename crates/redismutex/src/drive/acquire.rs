@@ -9,11 +9,11 @@ use super::watchdog::Renewed;
 use crate::redis::clock;
 use crate::redis::hub::{Mail, Registered};
 use crate::redis::node::Answered;
+use crate::rules::Moment;
 use crate::rules::acquire::{Acquisition, Asker, Failure, Granted, PATIENCE, Step};
 use crate::rules::fence::Fence;
 use crate::rules::protocol::{AcquireReply, Fault, FaultKind, Names, Request};
 use crate::rules::settings::Settings;
-use crate::rules::{Moment, renewal};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,7 +46,12 @@ impl Held {
     ) -> Self {
         claim.granted();
         let hold_until = settings.max_hold.map(|longest| now + longest);
-        let lease = Arc::new(Lease::new(granted.deadline, settings.expiry, hold_until));
+        let lease = Arc::new(Lease::new(
+            claim.names().clone(),
+            granted.deadline,
+            settings.expiry,
+            hold_until,
+        ));
         let watch = Watch::begin(lease, &claim, settings.renew);
         Self { watch, claim, fence: granted.fence, _place: place }
     }
@@ -75,10 +80,8 @@ impl Watch {
     fn begin(lease: Arc<Lease>, claim: &Claim, renew: bool) -> Self {
         let core = claim.core().clone();
         let watched = Some(core.timer.watch(&lease));
-        let renewed = renew.then(|| {
-            let due = renewal::first_due(lease.deadline(), lease.expiry());
-            core.watchdog.renew(Renewed::new(&lease, claim), due)
-        });
+        let renewed =
+            renew.then(|| core.watchdog.renew(Renewed::new(&lease, claim), lease.renewal_due()));
         Self { lease, core, watched, renewed }
     }
 

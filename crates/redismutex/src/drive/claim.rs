@@ -36,6 +36,8 @@ impl Due {
 pub(crate) struct Claim {
     core: Arc<Core>,
     due: Due,
+    /// The longest lease that was asked for.
+    lasts: Duration,
     /// Whether something was sent that may have taken the lock or a place in the queue.
     armed: bool,
 }
@@ -47,7 +49,7 @@ impl Claim {
     pub(crate) fn new(core: Arc<Core>, names: Arc<Names>, token: Arc<str>) -> Self {
         let due =
             Due { names, token, entry: None, until: Moment(0), again: false, contended: false };
-        Self { core, due, armed: false }
+        Self { core, due, lasts: Duration::ZERO, armed: false }
     }
 
     pub(crate) fn core(&self) -> &Arc<Core> {
@@ -62,15 +64,15 @@ impl Claim {
         &self.due.token
     }
 
-    pub(crate) fn due(&self) -> &Due {
-        &self.due
+    /// What to give back, from now on.
+    pub(crate) fn due(&self) -> Due {
+        Due { until: clock::now() + self.lasts + PAST_LEASE, ..self.due.clone() }
     }
 
     /// Something is about to be sent that may bring a lease of `expiry`.
     pub(crate) fn sending(&mut self, entry: Option<Arc<[u8]>>, expiry: Duration) {
-        let now = clock::now();
         self.armed = true;
-        self.due.until = self.due.until.max(now + expiry + PAST_LEASE);
+        self.lasts = self.lasts.max(expiry);
         self.due.entry = entry.or(self.due.entry.take());
     }
 
@@ -94,7 +96,7 @@ impl Claim {
     /// Nothing is left to give back, unless something unanswered may still be under way.
     pub(crate) fn settled(mut self) {
         if self.due.again {
-            self.core.give_back_later(self.due.clone());
+            self.core.give_back_later(self.due());
         }
         self.armed = false;
     }
@@ -108,7 +110,7 @@ impl Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         if self.armed {
-            self.core.give_back(self.due.clone());
+            self.core.give_back(self.due());
         }
     }
 }

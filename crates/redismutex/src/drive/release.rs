@@ -4,7 +4,7 @@ use super::acquire::{Held, ask};
 use super::telemetry;
 use crate::redis::clock;
 use crate::redis::node::Answered;
-use crate::rules::protocol::request::Ask;
+use crate::rules::acquire::PATIENCE;
 use crate::rules::protocol::{Fault, OwnerReply, Request};
 use crate::rules::release::{Next, Outcome, Release};
 use crate::rules::renewal::{self, Renewal};
@@ -15,7 +15,7 @@ use std::time::Duration;
 /// Releases. Dropped at any point, it goes on in the background.
 pub(crate) async fn release(held: Held) -> Outcome {
     let lease = held.lease().clone();
-    let Held { watch, mut claim, .. } = held;
+    let Held { watch, claim, .. } = held;
     if !lease.is_of_this_process() {
         claim.leak();
         return Outcome::Lost;
@@ -35,9 +35,6 @@ pub(crate) async fn release(held: Held) -> Outcome {
             Next::AgainAt(when) => core.alarms.sleep_until(when).await,
         }
     };
-    if release.may_have_run() {
-        claim.doubt();
-    }
     telemetry::released(claim.names(), &released);
     match &released {
         Outcome::Released | Outcome::Lost => claim.settled(),
@@ -75,24 +72,24 @@ pub(crate) async fn extend(held: &mut Held, expiry: Duration) -> Extended {
         if !lease.is_valid() {
             return Extended::Lost;
         }
-        let now = clock::now();
-        let Some(wanted) = renewal::wanted(expiry, lease.hold_until(), now) else {
+        let before = lease.deadline();
+        let Some(wanted) = lease.extension(expiry) else {
             return Extended::Lost;
         };
-        let ask_for = Ask::Extend { token: held.claim.token().clone(), expiry: wanted };
+        let ask_for = wanted.ask(held.claim.token());
         let request = Request { names: held.claim.names().clone(), ask: ask_for };
         held.claim.sending(None, expiry);
-        // A shorter lease counts from now on, whether or not the answer comes; and the watchdog, woken by the
-        // new times, must not ask for the old length again.
-        lease.set_expiry(expiry);
-        if lease.shorten(crate::rules::lease::deadline(now, wanted)) {
+        if lease.deadline() < before {
             held.reschedule();
         }
-        let Answered { sent, answer } = ask(&core, &request, lease.deadline()).await;
+        let until = lease.deadline().min(clock::now() + PATIENCE);
+        let Answered { sent, answer } = ask(&core, &request, until).await;
         let answer = answer.and_then(|item| OwnerReply::parse(&item));
-        match (renewal::judge(sent, clock::now(), wanted, &answer), answer) {
-            (Renewal::Until(deadline), _) => {
-                lease.prolong(deadline);
+        lease.answered(wanted, !answer.as_ref().is_err_and(Fault::may_have_run));
+        match (renewal::judge(clock::now(), wanted.length, &answer), answer) {
+            (Renewal::Proved, _) => {
+                lease.set_expiry(expiry);
+                lease.proved(sent, wanted);
                 held.reschedule();
                 return if lease.is_valid() { Extended::Done } else { Extended::Lost };
             }

@@ -99,6 +99,13 @@ impl Timer {
     }
 }
 
+impl State {
+    fn watch(&mut self, when: Moment, number: u64, lease: Arc<Lease>) {
+        lease.set_watched_at(when);
+        self.alarms.insert((when, number), Alarm::Deadline(lease));
+    }
+}
+
 impl Shared {
     fn run(&self) {
         let mut state = lock(&self.state);
@@ -111,16 +118,19 @@ impl Shared {
                     };
                     match alarm {
                         Alarm::Deadline(lease) if lease.deadline() > now && lease.is_held() => {
-                            let when = lease.deadline();
-                            lease.set_watched_at(when);
-                            state.alarms.insert((when, number), Alarm::Deadline(lease));
+                            state.watch(lease.deadline(), number, lease);
                         }
-                        alarm => {
+                        Alarm::Deadline(lease) => {
                             drop(state);
-                            match alarm {
-                                Alarm::Wake(waker) => waker.wake(),
-                                Alarm::Deadline(lease) => lease.run_out(),
+                            let again = lease.run_out();
+                            state = lock(&self.state);
+                            if let Some(when) = again {
+                                state.watch(when, number, lease);
                             }
+                        }
+                        Alarm::Wake(waker) => {
+                            drop(state);
+                            waker.wake();
                             state = lock(&self.state);
                         }
                     }

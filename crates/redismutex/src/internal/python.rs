@@ -6,10 +6,9 @@
 use crate::blocking::{Guard as BlockingGuard, RedisMutex as Blocking};
 use crate::drive::acquire::Held;
 use crate::drive::block_on::{Interrupt, block_on, park_until};
-use crate::drive::lease::Lease;
+use crate::drive::lease::{Lease, Loss};
 use crate::redis::clock;
 use crate::{Error, Guard, Key, RedisMutex, face};
-use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,8 +54,7 @@ impl Lookout {
 
     /// As [`Guard::lost`].
     pub fn lost(&self) -> impl Future<Output = ()> + Send + 'static {
-        let lease = self.0.clone();
-        poll_fn(move |cx| lease.poll_lost(cx))
+        Loss::of(&self.0)
     }
 }
 

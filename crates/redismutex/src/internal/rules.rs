@@ -22,6 +22,7 @@ use std::time::Duration;
 use crate::drive::claim::PAST_LEASE;
 
 mod tenure;
+pub use crate::drive::lease::Wanted;
 pub use tenure::{Lasting, Releasing, Tenure};
 
 /// A script to be run.
@@ -199,7 +200,12 @@ impl Acquiring {
     fn tenure(&self, granted: Granted, now: Moment) -> Tenure {
         let hold_until = self.max_hold.map(|longest| now + longest);
         Tenure {
-            lease: Arc::new(Lease::new(granted.deadline, self.expiry, hold_until)),
+            lease: Arc::new(Lease::new(
+                self.names.clone(),
+                granted.deadline,
+                self.expiry,
+                hold_until,
+            )),
             names: self.names.clone(),
             token: self.token.clone(),
             fence: granted.fence,

@@ -71,7 +71,7 @@ impl Dialect {
                 let left = link.ask(&pack(&[b"PTTL", lock])).await?;
                 Ok(Item::List(vec![Item::Int(0), left, Item::Int(-1), Item::Int(1)]))
             }
-            Ask::Extend { token, expiry } => {
+            Ask::Extend { token, expiry, .. } => {
                 let extended = extended(&extend(link, lock, token, *expiry).await?);
                 Ok(Item::Int(extended.into()))
             }

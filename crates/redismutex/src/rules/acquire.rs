@@ -284,13 +284,13 @@ impl Acquisition {
         let rank = busy.rank.unwrap_or(0);
         let lapse = busy.left.map(|left| left + PAST_EXPIRY);
         let polls = matches!(self.place, Place::Polls(_));
+        if !polls && !self.placed {
+            return self.jittered(LOOK.min(self.delay));
+        }
         if polls || busy.foreign {
             let seldom = if polls { 1 } else { 1 + 2 * rank };
-            let delay = self.jittered(self.delay * seldom);
+            let delay = self.jittered(self.delay.saturating_mul(seldom)).min(LONGEST_SLEEP);
             return lapse.map_or(delay, |lapse| lapse.min(delay));
-        }
-        if !self.placed {
-            return self.jittered(LOOK);
         }
         let stagger = Duration::from_millis(
             u64::from(rank.min(4)) * 200 + u64::from(rank.saturating_sub(4)) * 500,

@@ -48,11 +48,6 @@ impl Release {
         self.give_up
     }
 
-    /// Whether an attempt of unknown outcome came before.
-    pub(crate) fn may_have_run(&self) -> bool {
-        self.may_have_run
-    }
-
     pub(crate) fn answered(&mut self, now: Moment, answer: Result<OwnerReply, Fault>) -> Next {
         match answer {
             Ok(OwnerReply::Done) => Next::Done(Outcome::Released),

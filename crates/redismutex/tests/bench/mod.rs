@@ -242,7 +242,12 @@ pub(crate) fn release_requests() -> Matcher {
 }
 
 pub(crate) fn extend_requests() -> Matcher {
-    script("2", 3..=3)
+    script("2", 4..=4)
+}
+
+/// Extensions that leave alone what is longer.
+pub(crate) fn renewals() -> Matcher {
+    Matcher::test(|args| args.len() == 9 && args[2] == b"2" && args[8] == b"0")
 }
 
 /// Runs a test on both faces, at the same time: such tests mostly wait.

@@ -46,15 +46,20 @@ fn whatever_becomes_of_the_key_is_noticed_and_left_alone(kind: Kind) {
     }
 }
 
-/// Each leaves the record ours, with another expiry: the next renewal makes it right.
+/// Each leaves the record ours, with another expiry: the next renewal makes it long enough.
 fn what_leaves_the_key_ours_is_no_loss(kind: Kind) {
-    for command in [&["PERSIST", "k"][..], &["PEXPIRE", "k", "60000"], &["PEXPIRE", "k", "700"]] {
+    let commands = [
+        (&["PERSIST", "k"][..], 900),
+        (&["PEXPIRE", "k", "60000"], 60_000),
+        (&["PEXPIRE", "k", "700"], 900),
+    ];
+    for (command, most) in commands {
         let bench = Bench::new(kind);
         let guard = bench.direct().expiry(ms(900)).acquire("k").unwrap();
         bench.admin.cmd(command);
         thread::sleep(ms(1500));
         assert!(guard.is_valid(), "{command:?}");
-        assert!((1..=900).contains(&bench.admin.pttl("k")), "{command:?}");
+        assert!((1..=most).contains(&bench.admin.pttl("k")), "{command:?}");
         guard.release().unwrap();
         assert!(!bench.admin.exists("k"), "{command:?}");
     }

@@ -1,6 +1,6 @@
 //! How long a lease lasts, to the millisecond, and what it takes to keep it.
 
-use crate::bench::{Bench, Kind, extend_requests, ms, on_both_faces, within};
+use crate::bench::{Bench, Kind, extend_requests, ms, on_both_faces, renewals, within};
 use redismutex::{Error, RedisMutex, blocking};
 use redismutex_testkit::proxy::{Action, Rule};
 use redismutex_testkit::{Server, random_key};
@@ -13,6 +13,7 @@ on_both_faces! {
     no_expiry_makes_a_key_that_lives_for_ever
     every_renewal_may_fail_once
     two_extensions_at_once_are_no_loss
+    a_renewal_that_comes_late_does_not_cut_an_extension_short
     an_extension_answered_after_the_lease_is_a_loss
     nothing_is_renewed_after_it_was_given_back
     a_release_that_meets_a_renewal_is_no_loss
@@ -116,6 +117,21 @@ fn two_extensions_at_once_are_no_loss(kind: Kind) {
         guard.extend(ms(9000)).unwrap();
     }
     assert!(guard.is_valid() && guard.remaining() > ms(7000));
+    guard.release().unwrap();
+}
+
+fn a_renewal_that_comes_late_does_not_cut_an_extension_short(kind: Kind) {
+    let bench = Bench::new(kind);
+    let mut guard = bench.mutex().block(ms(500)).expiry(ms(900)).acquire("k").unwrap();
+    let late = Action::DelayRequest(ms(400));
+    let late = bench.proxy.rule(Rule::when(renewals()).first(1).then(late));
+    assert!(within(ms(5000), || late.matched() > 0), "no renewal came");
+    guard.extend(ms(30_000)).unwrap();
+    thread::sleep(ms(1500));
+    assert!(guard.is_valid() && guard.remaining() > ms(20_000), "{:?}", guard.remaining());
+    assert!(bench.admin.pttl("k") > 20_000, "{}", bench.admin.pttl("k"));
+    guard.extend(ms(2000)).unwrap();
+    assert!(bench.admin.pttl("k") <= 2000, "an extension replaces what is left");
     guard.release().unwrap();
 }
 

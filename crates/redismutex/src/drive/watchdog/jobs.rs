@@ -1,10 +1,10 @@
 //! What the background has to do, and when.
 
 use crate::drive::claim::{Claim, Due};
-use crate::drive::lease::Lease;
+use crate::drive::lease::{Lease, Wanted};
 use crate::redis::turn::Flag;
 use crate::rules::Moment;
-use crate::rules::protocol::Names;
+use crate::rules::protocol::{Names, Request};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,8 @@ impl Renewed {
 #[derive(Clone)]
 pub(super) enum Job {
     Renew(Renewed),
-    GiveBack(Due),
+    /// And how often it was tried.
+    GiveBack(Due, u32),
     /// Read what nobody waits for, so that a failure is noticed.
     Drain,
 }
@@ -37,9 +38,18 @@ impl Job {
         match self {
             Self::Renew(renewed) => (renewed.lease.expiry() / 6)
                 .clamp(Duration::from_millis(50), Duration::from_secs(3)),
-            Self::GiveBack(_) | Self::Drain => Duration::from_secs(1),
+            Self::GiveBack(..) | Self::Drain => Duration::from_secs(1),
         }
     }
+}
+
+/// A job, and what was asked for its sake.
+pub(super) struct Asked {
+    pub(super) number: u64,
+    pub(super) job: Job,
+    pub(super) request: Request,
+    /// Where it is a renewal.
+    pub(super) wanted: Option<Wanted>,
 }
 
 #[derive(Default)]

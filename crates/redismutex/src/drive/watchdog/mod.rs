@@ -7,10 +7,11 @@
 mod jobs;
 
 pub(crate) use jobs::Renewed;
-use jobs::{Job, State};
+use jobs::{Asked, Job, State};
 
 use super::block_on::block_on;
 use super::claim::Due;
+use super::lease::Wanted;
 use super::telemetry;
 use super::timer::Alarms;
 use crate::redis::clock;
@@ -18,7 +19,6 @@ use crate::redis::node::Node;
 use crate::redis::slot::{Answer, lock};
 use crate::redis::turn::Flag;
 use crate::rules::Moment;
-use crate::rules::protocol::request::Ask;
 use crate::rules::protocol::{Fault, FaultKind, OwnerReply, Request};
 use crate::rules::renewal::{self, Renewal};
 use std::io;
@@ -34,8 +34,10 @@ pub(crate) struct Watchdog {
     settled: Condvar,
 }
 
-/// Between two attempts to give something back.
-const PAUSE: Duration = Duration::from_millis(250);
+/// Between two attempts to give something back: at first, at most, and at most where the server says that
+/// nothing is left, but something unanswered may still bring it about.
+const PAUSES: [Duration; 3] =
+    [Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(30)];
 /// How long replies that nobody waits for may stay unread.
 const UNREAD: Duration = Duration::from_millis(200);
 /// A connection that leaves a release unanswered for as long is given up, and the release made on another.
@@ -90,7 +92,7 @@ impl Watchdog {
         state.owed += 1;
         state.number += 1;
         let number = state.number;
-        self.insert(&mut state, clock::now(), number, Job::GiveBack(due));
+        self.insert(&mut state, clock::now(), number, Job::GiveBack(due, 0));
     }
 
     /// Sees to it that replies which nobody waits for are read before long.
@@ -180,31 +182,29 @@ impl Watchdog {
         let mut asked = Vec::new();
         for (number, job) in jobs {
             match self.request(&job) {
-                Some(request) => asked.push((number, job, request)),
+                Some((request, wanted)) => asked.push(Asked { number, job, request, wanted }),
                 None => self.done(number, &job),
             }
         }
-        let patience = asked.iter().map(|(_, job, _)| job.patience()).min().unwrap_or(UNREAD);
+        let patience = asked.iter().map(|asked| asked.job.patience()).min().unwrap_or(UNREAD);
         for batch in asked.chunks(BATCH) {
             let sent = clock::now();
             let answers = self.ask(batch, sent + patience);
             if answers.iter().any(|answer| answer.as_ref().is_err_and(Fault::may_have_run)) {
                 self.node.suspect(patience * 2);
             }
-            for ((number, job, _), answer) in batch.iter().zip(answers) {
-                self.settle(*number, job, sent, answer);
+            for (asked, answer) in batch.iter().zip(answers) {
+                self.settle(asked, sent, answer);
             }
         }
     }
 
-    fn request(&self, job: &Job) -> Option<Request> {
+    fn request(&self, job: &Job) -> Option<(Request, Option<Wanted>)> {
         match job {
-            Job::GiveBack(due) => Some(due.request()),
+            Job::GiveBack(due, _) => Some((due.request(), None)),
             Job::Renew(Renewed { lease, names, token }) => {
-                let now = clock::now();
-                let expiry = renewal::wanted(lease.expiry(), lease.hold_until(), now)?;
-                let ask = Ask::Extend { token: token.clone(), expiry };
-                lease.is_held().then(|| Request { names: names.clone(), ask })
+                let wanted = if lease.is_held() { lease.renewal()? } else { return None };
+                Some((Request { names: names.clone(), ask: wanted.ask(token) }, Some(wanted)))
             }
             Job::Drain => {
                 self.read_the_unread();
@@ -227,8 +227,8 @@ impl Watchdog {
     }
 
     /// The answers, in order; what is missing by then is a fault.
-    fn ask(&self, batch: &[(u64, Job, Request)], until: Moment) -> Vec<Answer> {
-        let requests = || batch.iter().map(|(_, _, request)| request);
+    fn ask(&self, batch: &[Asked], until: Moment) -> Vec<Answer> {
+        let requests = || batch.iter().map(|asked| &asked.request);
         let answers = block_on(&self.node, None, async {
             let link = match Alarms::Own.within(until, self.node.link()).await {
                 Some(Ok(link)) => link,
@@ -253,23 +253,30 @@ impl Watchdog {
         answers.unwrap_or_default()
     }
 
-    fn settle(&self, number: u64, job: &Job, sent: Moment, answer: Answer) {
+    fn settle(&self, asked: &Asked, sent: Moment, answer: Answer) {
+        let Asked { number, job, wanted, .. } = asked;
         let answer = answer.and_then(|item| OwnerReply::parse(&item));
-        match job {
-            Job::Renew(renewed) => self.judge(number, renewed, sent, &answer),
-            Job::GiveBack(due) => {
+        match (job, wanted) {
+            (Job::Renew(renewed), Some(wanted)) => {
+                self.judge(*number, renewed, *wanted, sent, &answer);
+            }
+            (Job::GiveBack(due, tries), _) => {
                 let over = match &answer {
                     Ok(_) => !due.again,
-                    Err(fault) => !fault.may_pass(),
+                    Err(fault) => !fault.kind.is_worth_another_try(),
                 };
                 if over || clock::now() >= due.until {
-                    telemetry::released_late(&due.names);
-                    self.done(number, job);
+                    if answer.is_ok() {
+                        telemetry::released_late(&due.names);
+                    }
+                    self.done(*number, job);
                 } else {
-                    self.again(number, job.clone(), clock::now() + PAUSE);
+                    let pause = give_back_pause(*tries, answer.is_ok());
+                    let job = Job::GiveBack(due.clone(), tries + 1);
+                    self.again(*number, job, clock::now() + pause);
                 }
             }
-            Job::Drain => self.done(number, job),
+            _ => self.done(*number, job),
         }
     }
 
@@ -277,23 +284,19 @@ impl Watchdog {
         &self,
         number: u64,
         renewed: &Renewed,
+        wanted: Wanted,
         sent: Moment,
         answer: &Result<OwnerReply, Fault>,
     ) {
         let Renewed { lease, names, .. } = renewed;
-        let now = clock::now();
-        let expiry = lease.expiry();
-        let granted = renewal::wanted(expiry, lease.hold_until(), sent).unwrap_or(expiry);
-        match renewal::judge(sent, now, granted, answer) {
-            Renewal::Until(deadline) => {
-                lease.prolong(deadline);
+        lease.answered(wanted, !answer.as_ref().is_err_and(Fault::may_have_run));
+        match renewal::judge(clock::now(), wanted.length, answer) {
+            Renewal::Proved => {
+                lease.proved(sent, wanted);
                 telemetry::renewed(names);
-                self.again(number, Job::Renew(renewed.clone()), renewal::due(sent, expiry));
+                self.again(number, Job::Renew(renewed.clone()), lease.due_after(wanted));
             }
-            Renewal::Lost if lease.is_held() => {
-                telemetry::lost(names);
-                lease.lose();
-            }
+            Renewal::Lost => lease.lose(),
             Renewal::AgainAt(when) if when < lease.deadline() => {
                 self.again(number, Job::Renew(renewed.clone()), when);
             }
@@ -317,13 +320,18 @@ impl Watchdog {
         let mut state = lock(&self.state);
         match job {
             Job::Renew(_) => drop(state.due.remove(&number)),
-            Job::GiveBack(_) => {
+            Job::GiveBack(..) => {
                 state.owed -= 1;
                 self.settled.notify_all();
             }
             Job::Drain => {}
         }
     }
+}
+
+fn give_back_pause(tries: u32, done: bool) -> Duration {
+    let [first, longest, longest_done] = PAUSES;
+    (first * 2u32.pow(tries.min(10))).min(if done { longest_done } else { longest })
 }
 
 fn silence() -> Answer {

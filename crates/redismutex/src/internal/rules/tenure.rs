@@ -2,13 +2,13 @@
 
 use super::{Answer, Call, item};
 use crate::drive::claim::PAST_LEASE;
-use crate::drive::lease::Lease;
+use crate::drive::lease::{Lease, Wanted};
 use crate::drive::release::Extended;
 use crate::internal::python::Lookout;
 use crate::redis::clock;
 use crate::rules::Moment;
 use crate::rules::protocol::request::Ask;
-use crate::rules::protocol::{Names, OwnerReply, Request};
+use crate::rules::protocol::{Fault, Names, OwnerReply, Request};
 use crate::rules::release::{Next, Release};
 use crate::rules::renewal::{self, Renewal};
 use crate::rules::settings::Settings;
@@ -49,45 +49,45 @@ impl Tenure {
 
     /// When the first renewal is due, from now.
     pub fn first_due(&self) -> Duration {
-        clock::now().until(renewal::first_due(self.lease.deadline(), self.lease.expiry()))
+        clock::now().until(self.lease.renewal_due())
     }
 
     /// What lets it last: for `expiry`, or for as long as before. `None`: it is lost, or held for long enough.
-    pub fn extend(&self, expiry: Option<Duration>) -> Result<Option<(Call, Duration)>, Error> {
+    pub fn extend(&self, expiry: Option<Duration>) -> Result<Option<(Call, Wanted)>, Error> {
         if let Some(expiry) = expiry {
             Settings { expiry, ..Settings::default() }.check(false).map_err(Error::config)?;
         }
-        let now = clock::now();
-        let full = expiry.unwrap_or_else(|| self.lease.expiry());
-        let wanted = renewal::wanted(full, self.lease.hold_until(), now);
-        let Some(wanted) = wanted.filter(|_| self.lease.is_valid()) else {
+        if !self.lease.is_valid() {
             return Ok(None);
-        };
-        if expiry.is_some() {
-            // A shorter lease counts from now on, whether or not the answer comes.
-            self.lease.shorten(crate::rules::lease::deadline(now, wanted));
         }
-        let ask = Ask::Extend { token: self.token.clone(), expiry: wanted };
-        Ok(Some((Call::of(&Request { names: self.names.clone(), ask }), wanted)))
+        let wanted = match expiry {
+            Some(expiry) => self.lease.extension(expiry),
+            None => self.lease.renewal(),
+        };
+        Ok(wanted.map(|wanted| {
+            let ask = wanted.ask(&self.token);
+            (Call::of(&Request { names: self.names.clone(), ask }), wanted)
+        }))
     }
 
     /// What came of [`extend`](Self::extend) by `wanted`, sent at `sent`.
     pub fn extended(
         &self,
         sent: u64,
-        wanted: Duration,
+        wanted: Wanted,
         expiry: Option<Duration>,
         answer: Answer,
     ) -> Lasting {
         let answer = item(answer).and_then(|item| OwnerReply::parse(&item));
         let now = clock::now();
-        match (renewal::judge(Moment(sent), now, wanted, &answer), answer) {
-            (Renewal::Until(deadline), _) => {
+        self.lease.answered(wanted, !answer.as_ref().is_err_and(Fault::may_have_run));
+        match (renewal::judge(now, wanted.length, &answer), answer) {
+            (Renewal::Proved, _) => {
                 if let Some(expiry) = expiry {
                     self.lease.set_expiry(expiry);
                 }
-                self.lease.prolong(deadline);
-                let due = renewal::due(Moment(sent), self.lease.expiry());
+                self.lease.proved(Moment(sent), wanted);
+                let due = self.lease.due_after(wanted);
                 if self.lease.is_valid() { Lasting::Yes(now.until(due)) } else { Lasting::Lost }
             }
             (Renewal::Lost, _) => {

@@ -10,8 +10,9 @@ local function granted()
 end
 
 if holder then
-  -- A reply or a push was lost on its way, or the lock was kept for us.
-  redis.call('PEXPIRE', lock, ARGV[2])
+  -- A reply or a push was lost on its way, or the lock was kept for us. This may also be a request that comes
+  -- late, after the lease was extended.
+  if redis.call('PTTL', lock) < tonumber(ARGV[2]) then redis.call('PEXPIRE', lock, ARGV[2]) end
   return granted()
 end
 

@@ -46,6 +46,8 @@ local function hand_to(waiter)
     local left = alive_until - time[1] * 1000 - math.floor(time[2] / 1000)
     redis.call('ZREM', seen, waiter)
     if left <= 0 then return nil end
+    -- It counts as alive by a clock that may have been set back since.
+    left = math.min(left, tonumber(expiry))
     redis.call('SET', lock, token, 'PX', left)
     return token
   end
@@ -54,8 +56,10 @@ local function hand_to(waiter)
   local fence = next_fence(owner, string.format('%d', expiry + FENCE_KEPT_MS))
   local message = id .. ' ' .. now_us .. ' ' .. fence .. ' ' .. expiry .. ' ' .. length .. ' ' .. token .. lock
   local heard = redis.pcall('PUBLISH', channel, message)
-  -- Nobody on the channel: its process is gone. Not allowed to publish: it finds the lock its own when it looks.
-  return heard ~= 0 and token or nil
+  -- Whoever listens to patterns of channels hears it too, and is not the waiter.
+  local there = heard ~= 0 and redis.pcall('PUBSUB', 'NUMSUB', channel)[2]
+  -- Nobody on the channel: its process is gone. Not allowed to know: it finds the lock its own when it looks.
+  return heard ~= 0 and there ~= 0 and token or nil
 end
 
 -- A waiter sleeps by the place that it had when it last asked; hand-offs bring it forward unawares. Tells the

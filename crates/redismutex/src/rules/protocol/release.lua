@@ -17,8 +17,8 @@ local head = {}
 local holder = redis.pcall('GET', lock)
 if holder == ARGV[1] then
   head = redis.pcall('ZPOPMIN', queue)
-  if head.err then return head end
-  if not head[1] then return redis.call('DEL', lock) end
+  -- Nothing of ours stands under the queue's name: the lock is released all the same.
+  if head.err or not head[1] then return redis.call('DEL', lock) end
 elseif not first_left then
   return type(holder) == 'table' and holder or 0
 end

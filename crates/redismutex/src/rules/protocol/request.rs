@@ -62,6 +62,8 @@ pub(crate) enum Ask {
     Extend {
         token: Arc<str>,
         expiry: Duration,
+        /// Replaces what is left, even where that is more.
+        exact: bool,
     },
     Release {
         token: Arc<str>,
@@ -117,14 +119,16 @@ impl Request {
                     millis(*expiry + FENCE_KEPT),
                 ];
                 if let Some(entry) = entry {
-                    let again: &[u8] = if *again { b"1" } else { b"0" };
-                    args.extend([Cow::from(&**entry), millis(*window), again.into()]);
+                    args.extend([Cow::from(&**entry), millis(*window), flag(*again)]);
                 }
                 args
             }
-            Ask::Extend { token, expiry } => {
-                vec![token.as_bytes().into(), millis(*expiry), millis(*expiry + FENCE_KEPT)]
-            }
+            Ask::Extend { token, expiry, exact } => vec![
+                token.as_bytes().into(),
+                millis(*expiry),
+                millis(*expiry + FENCE_KEPT),
+                flag(*exact),
+            ],
             Ask::Release { token, entry, .. } => {
                 let entry = entry.as_deref().map(Cow::from);
                 std::iter::once(token.as_bytes().into()).chain(entry).collect()
@@ -132,6 +136,10 @@ impl Request {
             Ask::Inspect { most } => vec![most.to_string().into_bytes().into()],
         }
     }
+}
+
+fn flag(on: bool) -> Cow<'static, [u8]> {
+    Cow::Borrowed(if on { b"1" } else { b"0" })
 }
 
 /// Whole milliseconds as the wire wants them, rounded up: a lease is never shorter than was asked for.
