@@ -102,7 +102,6 @@ impl Error {
             NotAcquired::Unavailable(fault) | NotAcquired::Hopeless(fault) => {
                 Self::of_fault(Some(key), fault)
             }
-            NotAcquired::Unusable(unusable) => Self::of_unusable(unusable),
         }
     }
 

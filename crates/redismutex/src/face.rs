@@ -50,6 +50,8 @@ impl Face {
         token: Option<&str>,
     ) -> Result<Held, Error> {
         let names = names(key)?;
+        // Before anything is touched that a forked child must not touch.
+        self.core.ready(self.settings.renew).map_err(Error::of_unusable)?;
         let token = match token {
             Some(token) => token.into(),
             None => self.core.tokens.token().map_err(no_random_bytes)?,
@@ -76,6 +78,7 @@ impl Face {
 
     pub(crate) async fn inspect(&self, key: &[u8]) -> Result<Inspection, Error> {
         let names = names(key)?;
+        self.core.ready(false).map_err(Error::of_unusable)?;
         let request = Request { names, ask: Ask::Inspect { most: LISTED } };
         let reply = self.ask(&request).await.and_then(|item| Reply::parse(&item));
         reply.map(Inspection::of).map_err(|fault| Error::of_fault(Some(&request.names.lock), fault))
@@ -84,6 +87,7 @@ impl Face {
     /// Releases whoever holds it; the next waiter gets it. Tells whether anybody held it.
     pub(crate) async fn release_by_force(&self, key: &[u8]) -> Result<bool, Error> {
         let names = names(key)?;
+        self.core.ready(false).map_err(Error::of_unusable)?;
         let fault = |fault| Error::of_fault(Some(&names.lock), fault);
         loop {
             let look = Request { names: names.clone(), ask: Ask::Inspect { most: 0 } };

@@ -205,7 +205,10 @@ mod sisters {
         let driver = Arc::new(driver);
         let driver = Arc::new(move || {
             let driver = driver.clone();
-            let attach = move |link: &Arc<Link>| driver(Connection(link.clone()));
+            let attach = move |link: &Arc<Link>| {
+                driver(Connection(link.clone()));
+                Ok(())
+            };
             Box::new(attach) as crate::redis::node::Attach
         });
         Ok(RedisMutex(builder.0.build(Reader::Driven(driver))?))

@@ -1,7 +1,7 @@
 //! Acquiring: the loop around [`Acquisition`].
 
 use super::claim::Claim;
-use super::core::{Core, Unusable};
+use super::core::Core;
 use super::lease::Lease;
 use super::telemetry;
 use super::timer::Entry;
@@ -23,7 +23,6 @@ pub(crate) enum NotAcquired {
     Busy { waited: Duration },
     Unavailable(Fault),
     Hopeless(Fault),
-    Unusable(Unusable),
 }
 
 /// A lock that is ours: what every face's guard holds. Dropped, it is given back.
@@ -110,14 +109,13 @@ impl Drop for Watch {
 
 /// Acquires, waiting for as long as the settings say.
 ///
-/// Dropped at any point, it gives back what it has brought about.
+/// The core has to be ready. Dropped at any point, it gives back what it has brought about.
 pub(crate) async fn acquire(
     core: Arc<Core>,
     settings: &Settings,
     names: Arc<Names>,
     token: Arc<str>,
 ) -> Result<Held, NotAcquired> {
-    core.ready(settings.renew).map_err(NotAcquired::Unusable)?;
     let started = clock::now();
     let id = core.hub.number();
     let asker =
@@ -191,10 +189,11 @@ pub(super) async fn ask(core: &Core, request: &Request, until: Moment) -> Answer
         Some(answered) => answered,
         None => {
             core.node.suspect(PATIENCE);
-            let fault = Fault::new(
-                FaultKind::Unknown,
-                format!("no answer from {} in time", core.node.address()),
-            );
+            let (kind, what) = match core.node.is_connecting() {
+                true => (FaultKind::NotSent, "no connection to"),
+                false => (FaultKind::Unknown, "no answer from"),
+            };
+            let fault = Fault::new(kind, format!("{what} {} in time", core.node.address()));
             Answered { sent: started, answer: Err(fault) }
         }
     }

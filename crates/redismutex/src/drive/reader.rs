@@ -2,6 +2,7 @@
 
 use crate::redis::link::Link;
 use crate::redis::node::Driver;
+use std::io;
 use std::sync::Arc;
 
 /// Reads in a task of the runtime in which the connection is wanted, or in a thread.
@@ -15,14 +16,10 @@ pub(crate) fn driver() -> Driver {
     })
 }
 
-fn in_thread(link: &Arc<Link>) {
+fn in_thread(link: &Arc<Link>) -> io::Result<()> {
     let reading = link.clone();
-    let spawned = std::thread::Builder::new().name("redismutex-reader".into()).spawn(move || {
-        thread::read(&reading);
-    });
-    if let Err(error) = spawned {
-        link.fail(&format!("no thread to read it: {error}"));
-    }
+    let reader = std::thread::Builder::new().name("redismutex-reader".into());
+    reader.spawn(move || thread::read(&reading)).map(drop)
 }
 
 /// Without a reactor.
@@ -60,12 +57,10 @@ mod thread {
 }
 
 #[cfg(feature = "tokio")]
-fn in_tokio(runtime: &tokio::runtime::Handle, link: &Arc<Link>) {
+fn in_tokio(runtime: &tokio::runtime::Handle, link: &Arc<Link>) -> io::Result<()> {
     let _entered = runtime.enter();
-    match reactor::Watched::new(link.clone()) {
-        Ok(watched) => drop(runtime.spawn(watched.drive())),
-        Err(error) => link.fail(&error.to_string()),
-    }
+    drop(runtime.spawn(reactor::Watched::new(link.clone())?.drive()));
+    Ok(())
 }
 
 /// With tokio's reactor.

@@ -35,7 +35,7 @@ impl Opening<'_> {
     /// Opens it, blocking.
     pub(super) fn open(self) -> Result<Arc<Link>, Fault> {
         let until = clock::now() + PATIENCE;
-        let wire = connect(self.address).map_err(|why| self.unreachable(&why))?;
+        let wire = connect(self.address, until).map_err(|why| self.unreachable(&why))?;
         let link = Link::new(wire, self.hub.clone(), self.unclaimed.clone());
         self.greet(&link, until).inspect_err(|_| link.fail("it was refused"))?;
         Ok(link)
@@ -143,7 +143,7 @@ impl Opening<'_> {
     }
 }
 
-fn connect(address: &Address) -> Result<Wire, String> {
+fn connect(address: &Address, until: Moment) -> Result<Wire, String> {
     match &address.place {
         #[cfg(unix)]
         Place::Unix(path) => {
@@ -154,7 +154,7 @@ fn connect(address: &Address) -> Result<Wire, String> {
         #[cfg(not(unix))]
         Place::Unix(_) => Err("this system has no unix sockets".into()),
         Place::Tcp { host, port, encrypted } => {
-            let stream = dial(host, *port)?;
+            let stream = dial(host, *port, until)?;
             // Small requests must leave at once; a peer that vanished must be noticed.
             let _ = stream.set_nodelay(true);
             let keep_alive = socket2::TcpKeepalive::new().with_time(KEEP_ALIVE);
@@ -165,10 +165,13 @@ fn connect(address: &Address) -> Result<Wire, String> {
     }
 }
 
-fn dial(host: &str, port: u16) -> Result<TcpStream, String> {
+/// Tries one address after the other; one that does not answer leaves the rest their share of the time.
+fn dial(host: &str, port: u16, until: Moment) -> Result<TcpStream, String> {
     let mut why = "the name has no address".to_owned();
-    for place in (host, port).to_socket_addrs().map_err(|error| error.to_string())? {
-        match TcpStream::connect_timeout(&place, PATIENCE) {
+    let places: Vec<_> = (host, port).to_socket_addrs().map_err(|e| e.to_string())?.collect();
+    for (place, rest) in places.iter().zip((1..=places.len() as u32).rev()) {
+        let share = (clock::now().until(until) / rest).max(Duration::from_millis(1));
+        match TcpStream::connect_timeout(place, share) {
             Ok(stream) => return Ok(stream),
             Err(error) => why = error.to_string(),
         }

@@ -76,7 +76,7 @@ impl Hub {
     pub(crate) fn open(self: &Arc<Self>, id: u64) -> Registered {
         let mailbox = Arc::new(Mailbox::default());
         lock(&self.boxes).insert(id, mailbox.clone());
-        Registered { hub: self.clone(), id, mailbox }
+        Registered { hub: self.clone(), id, mailbox, process: std::process::id() }
     }
 
     /// Hands a message over; gives it back where nobody waits for it any more.
@@ -104,10 +104,14 @@ pub(crate) struct Registered {
     hub: Arc<Hub>,
     id: u64,
     pub(crate) mailbox: Arc<Mailbox>,
+    process: u32,
 }
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        lock(&self.hub.boxes).remove(&self.id);
+        // In a forked child the hub may be locked by a thread that is not there.
+        if self.process == std::process::id() {
+            lock(&self.hub.boxes).remove(&self.id);
+        }
     }
 }

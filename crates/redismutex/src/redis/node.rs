@@ -11,6 +11,7 @@ use crate::rules::Moment;
 use crate::rules::acquire::Subscription;
 use crate::rules::protocol::{Fault, FaultKind, Request};
 use std::future::poll_fn;
+use std::io;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -19,7 +20,7 @@ use std::time::Duration;
 const COOL: Duration = Duration::from_millis(100);
 
 /// Sees to it that [`Link::read_ready`] is called whenever a link has something to read.
-pub(crate) type Attach = Box<dyn FnOnce(&Arc<Link>) + Send>;
+pub(crate) type Attach = Box<dyn FnOnce(&Arc<Link>) -> io::Result<()> + Send>;
 
 /// Asked where the connection is wanted, which is where the executor that is to read it can be found.
 pub(crate) type Driver = Arc<dyn Fn() -> Attach + Send + Sync>;
@@ -50,6 +51,17 @@ pub(crate) struct Node {
     unclaimed: Unclaimed,
     reader: Reader,
     state: Mutex<State>,
+}
+
+/// An attempt to connect. Whatever becomes of it, a panic in what the user gave us included, those who wait are told.
+struct Attempt(Arc<Node>);
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _ = self.0.connected(Err(not_sent("connecting panicked".to_owned())));
+        }
+    }
 }
 
 /// An answer, and when its request was sent.
@@ -83,6 +95,11 @@ impl Node {
         lock(&self.state).link.clone().filter(|link| !link.is_dead())
     }
 
+    /// Whether whoever asks now waits for a connection.
+    pub(crate) fn is_connecting(&self) -> bool {
+        lock(&self.state).connecting
+    }
+
     /// The process's channel, where the subscription stands already.
     pub(crate) fn standing_channel(&self) -> Option<String> {
         self.current()?.is_subscribed().then(|| self.channel.clone())
@@ -109,24 +126,22 @@ impl Node {
                 return Poll::Ready(Err(fault.clone()));
             }
             state.connecting = true;
-            if !self.is_led() {
-                state.waiting.push(cx.waker().clone());
-            }
+            state.waiting.push(cx.waker().clone());
         }
         let attach = match &self.reader {
-            Reader::Led => return Poll::Ready(self.connect(None)),
-            Reader::Driven(driver) => driver(),
+            Reader::Led => None,
+            Reader::Driven(driver) => Some(driver()),
         };
-        let this = self.clone();
+        // Looking up a name and dialling take as long as they take; whoever waits has other limits.
+        let attempt = Attempt(self.clone());
         let spawned = std::thread::Builder::new()
             .name("redismutex-connect".into())
-            .spawn(move || this.connect(Some(attach)));
+            .spawn(move || attempt.0.connect(attach));
         match spawned {
             Ok(_) => Poll::Pending,
-            Err(error) => Poll::Ready(self.connected(Err(Fault::new(
-                FaultKind::NotSent,
-                format!("no thread to connect with: {error}"),
-            )))),
+            Err(error) => Poll::Ready(
+                self.connected(Err(not_sent(format!("no thread to connect with: {error}")))),
+            ),
         }
     }
 
@@ -140,8 +155,8 @@ impl Node {
         };
         let driven = |link: Arc<Link>| {
             if let Some(attach) = attach {
-                link.drive().map_err(|error| Fault::new(FaultKind::NotSent, error.to_string()))?;
-                attach(&link);
+                link.drive().map_err(|error| not_sent(error.to_string()))?;
+                attach(&link).map_err(|error| not_sent(format!("nobody to read it: {error}")))?;
             }
             Ok(link)
         };
@@ -174,6 +189,15 @@ impl Node {
                 return Answered { sent: clock::now(), answer: Err(fault) };
             }
         };
+        let answered = self.ask_over(&link, request).await;
+        if answered.answer.as_ref().is_err_and(Fault::is_of_a_replica) {
+            // Another server may have its name by now: it is looked up anew for the next request.
+            link.fail("its server is a replica");
+        }
+        answered
+    }
+
+    async fn ask_over(&self, link: &Link, request: &Request) -> Answered {
         let dialect = lock(&self.state).dialect;
         let mut sent = clock::now();
         let mut answer = match dialect {
@@ -181,7 +205,7 @@ impl Node {
                 let (ahead, bytes) = encode::by_digest(request);
                 link.ask_last(ahead, &bytes).await
             }
-            native => native.ask(&link, request).await,
+            native => native.ask(link, request).await,
         };
         if answer.as_ref().is_err_and(|fault| fault.kind == FaultKind::NoScript) {
             sent = clock::now();
@@ -189,11 +213,11 @@ impl Node {
         }
         if dialect == Dialect::Scripts
             && let Err(Fault { kind: FaultKind::Denied, .. }) = answer
-            && let Some(native) = Dialect::native(&link, request).await
+            && let Some(native) = Dialect::native(link, request).await
         {
             lock(&self.state).dialect = native;
             sent = clock::now();
-            answer = native.ask(&link, request).await;
+            answer = native.ask(link, request).await;
         }
         Answered { sent, answer }
     }
@@ -291,4 +315,8 @@ impl Node {
     pub(crate) async fn command(self: &Arc<Self>, words: &[&[u8]]) -> Answer {
         self.link().await?.ask(&encode::pack(words)).await
     }
+}
+
+fn not_sent(why: String) -> Fault {
+    Fault::new(FaultKind::NotSent, why)
 }

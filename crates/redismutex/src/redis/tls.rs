@@ -25,7 +25,9 @@ impl Session {
     }
 
     pub(super) fn read(&self, mut socket: &Socket, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut sealed = [0; 16 * 1024];
+        // What is decrypted but not fetched yet has a limit of 16 KiB, and beyond it no more is taken: a piece that
+        // goes in at once cannot fail half way.
+        let mut sealed = [0; 4 * 1024];
         loop {
             match lock(&self.0).reader().read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

@@ -66,6 +66,12 @@ impl Fault {
         matches!(self.kind, FaultKind::NotSent | FaultKind::Unknown | FaultKind::Refusing)
     }
 
+    /// Whether the server is not, or not any more, the one that grants locks.
+    pub(crate) fn is_of_a_replica(&self) -> bool {
+        self.kind == FaultKind::Refusing
+            && (self.message.starts_with("READONLY") || self.message.starts_with("MASTERDOWN"))
+    }
+
     /// Whether the request may have been executed all the same.
     pub(crate) fn may_have_run(&self) -> bool {
         self.kind == FaultKind::Unknown
