@@ -83,9 +83,9 @@ impl Error {
         match fault.kind {
             FaultKind::WrongType => Self::Config {
                 key,
-                message:
-                    "the key holds something that is not a lock: choose another key, or delete it"
-                        .into(),
+                message: "the key, or one of those that redismutex keeps beside it, holds something that is not a \
+                          lock: choose another key, or delete it"
+                    .into(),
             },
             FaultKind::Denied | FaultKind::Nonsense | FaultKind::NoScript => {
                 Self::Config { key, message: fault.to_string() }

@@ -1,5 +1,6 @@
 //! Where a server is and who we are there.
 
+use super::query;
 use std::fmt;
 use std::sync::Arc;
 
@@ -47,6 +48,9 @@ impl Address {
     /// Reads a URL; the error is a sentence that repeats no password.
     pub(crate) fn parse(url: &str) -> Result<Self, String> {
         let shown = without_password(url);
+        let (place, query) = query::split(url)
+            .map_err(|why| format!("{shown:?} is not the URL of a server: {why}"))?;
+        let url = &*place;
         if redis::parse_redis_url(url).is_none() {
             return Err(format!(
                 "{shown:?} is not the URL of a server: write redis://host:6379/0, rediss://host:6379/0 or \
@@ -73,9 +77,9 @@ impl Address {
         let settings = info.redis_settings();
         Ok(Self {
             place,
-            user: settings.username().map(str::to_owned),
-            password: settings.password().map(str::to_owned),
-            database: settings.db(),
+            user: settings.username().map(str::to_owned).or(query.user),
+            password: settings.password().map(str::to_owned).or(query.password),
+            database: query.database.unwrap_or(settings.db()),
             tls,
             credentials: None,
         })
@@ -124,13 +128,13 @@ fn without_password(url: &str) -> String {
         }
         None => url.to_owned(),
     };
-    match shown.split_once("pass=") {
+    ["pass=", "password="].into_iter().fold(shown, |shown, name| match shown.split_once(name) {
         Some((before, after)) => {
-            let rest = after.find('&').map_or("", |at| &after[at..]);
-            format!("{before}pass=***{rest}")
+            let rest = after.find(['&', '#']).map_or("", |at| &after[at..]);
+            format!("{before}{name}***{rest}")
         }
         None => shown,
-    }
+    })
 }
 
 #[cfg(test)]
@@ -147,6 +151,9 @@ mod tests {
         );
         let unix = Address::parse("redis+unix:///run/valkey.sock?db=2").unwrap();
         assert_eq!(unix.to_string(), "redis+unix:///run/valkey.sock?db=2");
+        let query = Address::parse("redis://example.org?db=2&password=secret").unwrap();
+        assert_eq!(query.to_string(), "redis://example.org:6379/2");
+        assert_eq!(query.password.as_deref(), Some("secret"));
         assert_eq!(
             Address::parse("valkey://localhost").unwrap().to_string(),
             "redis://localhost:6379/0"
@@ -159,7 +166,13 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused_with_the_value_and_the_remedy_and_no_password() {
-        for url in ["", "localhost:6379", "http://localhost", "redis://:secret@h:notaport/"] {
+        for url in [
+            "",
+            "localhost:6379",
+            "http://localhost",
+            "redis://:secret@h:notaport/",
+            "redis://h?password=secret&x=1",
+        ] {
             let Err(sentence) = Address::parse(url) else { panic!("{url} was taken") };
             assert!(!sentence.contains("secret"), "{sentence}");
             assert!(sentence.contains(&without_password(url)), "{sentence}");

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where something is missing")]
 
 mod bad_input;
+mod corners;
 mod face;
 mod fence;
 mod lease;
