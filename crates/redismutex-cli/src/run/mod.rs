@@ -60,7 +60,7 @@ fn attempt(args: &RunArgs, report: &Report) -> Result<u8, Failure> {
     }
     let held_since = Instant::now();
     let orders = Orders { on_lost: args.on_lost, kill_after: args.kill_after };
-    let Ended { status, lost } = supervise::run(&program, &guard, &orders, signals, report)?;
+    let Ended { status, lost } = supervise::run(&program, &guard, &orders, &signals, report)?;
     report.say(&Event::Exited { status });
     let lost = lost || give_back(args, guard, held_since, report);
     let is_ours = !lost || args.on_lost == OnLost::Warn;

@@ -1,6 +1,7 @@
 //! On a terminal: the line of a wait, the keys that send signals, the full screen.
 
 use crate::support::{Bench, eventually};
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::pty::{OpenptyResult, Winsize, openpty};
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -14,26 +15,31 @@ struct Terminal {
     shown: Arc<Mutex<String>>,
 }
 
+/// The program as the leader of a session on a pseudo-terminal, and the other end of that.
+fn on_terminal(command: &Command) -> (Child, File) {
+    let size = Winsize { ws_row: 24, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
+    let OpenptyResult { master, slave } = openpty(&size, None).unwrap();
+    // Else every program that another test starts meanwhile would keep the terminal open.
+    fcntl(&master, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).unwrap();
+    // setsid makes the terminal on standard input the controlling one.
+    let mut outer = Command::new("setsid");
+    outer.args(["--ctty", "--wait"]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => outer.env(name, value),
+            None => outer.env_remove(name),
+        };
+    }
+    if command.get_envs().all(|(name, _)| name != "TERM") {
+        outer.env("TERM", "xterm-256color");
+    }
+    outer.stdin(slave.try_clone().unwrap()).stdout(slave.try_clone().unwrap()).stderr(slave);
+    (outer.spawn().unwrap(), File::from(master))
+}
+
 impl Terminal {
     fn start(command: &Command) -> Self {
-        let size = Winsize { ws_row: 24, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
-        let OpenptyResult { master, slave } = openpty(&size, None).unwrap();
-        // setsid makes the terminal on standard input the controlling one.
-        let mut outer = Command::new("setsid");
-        outer.args(["--ctty", "--wait"]).arg(command.get_program()).args(command.get_args());
-        for (name, value) in command.get_envs() {
-            match value {
-                Some(value) => outer.env(name, value),
-                None => outer.env_remove(name),
-            };
-        }
-        if command.get_envs().all(|(name, _)| name != "TERM") {
-            outer.env("TERM", "xterm-256color");
-        }
-        outer.stdin(slave.try_clone().unwrap()).stdout(slave.try_clone().unwrap()).stderr(slave);
-        let child = outer.spawn().unwrap();
-        drop(outer);
-        let keys = File::from(master);
+        let (child, keys) = on_terminal(command);
         let shown = Arc::new(Mutex::new(String::new()));
         let (mut screen, seen) = (keys.try_clone().unwrap(), shown.clone());
         std::thread::spawn(move || {
@@ -149,6 +155,30 @@ fn control_c_reaches_the_command_once() {
     run.ends(7);
     assert_eq!(run.shown().matches("caught").count(), 1, "{:?}", run.shown());
     assert!(!bench.server.admin().exists(&bench.key));
+}
+
+#[test]
+fn the_end_of_the_terminal_is_passed_on_to_the_command() {
+    let bench = Bench::new("hang-up");
+    let up = bench.file("up");
+    let script = format!("echo $$ > {0}.tmp; mv {0}.tmp {0}; exec sleep 600", up.display());
+    // The leader of the session, as under `ssh -t` or `xterm -e`: the system tells only it.
+    let (mut leader, terminal) = on_terminal(&bench.run(&[], &["sh", "-c", &script]));
+    assert!(eventually(|| up.exists()));
+    let command: i32 = crate::support::read(&up).trim().parse().unwrap();
+    drop(terminal);
+    assert!(eventually(|| leader.try_wait().unwrap().is_some()), "it runs on without a terminal");
+    assert_eq!(leader.wait().unwrap().code(), Some(129));
+    assert!(!crate::support::is_alive(command) && !bench.server.admin().exists(&bench.key));
+}
+
+#[test]
+fn the_lock_is_kept_on_a_terminal_until_all_that_was_told_to_end_has_ended() {
+    let bench = Bench::new("slow-tty");
+    let script = crate::signals::slow_to_end(&bench);
+    let run = Terminal::start(&bench.run(&[], &["sh", "-c", &script]));
+    let pid = i32::try_from(run.child.id()).unwrap();
+    crate::signals::granted_after_the_end(&bench, pid);
 }
 
 #[test]
