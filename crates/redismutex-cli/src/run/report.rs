@@ -6,7 +6,6 @@
 use super::wait_line::Line;
 use crate::exit::Failure;
 use crate::{args::OnLost, text};
-use redismutex::Error;
 use redismutex::blocking::Guard;
 use serde_json::{Value, json};
 use std::ffi::OsStr;
@@ -28,7 +27,7 @@ pub(crate) enum Event<'a> {
     LostLate,
     Exited { status: ExitStatus },
     Released { kept: Duration },
-    NotReleased { error: &'a Error },
+    NotReleased { message: &'a str },
     Failed { message: &'a str },
     Done { exit_code: u8 },
 }
@@ -51,8 +50,8 @@ impl Event<'_> {
                 Some(format!("the lock was lost: {done}"))
             }
             Self::LostLate => Some("the lock was lost before the command ended".to_owned()),
-            Self::NotReleased { error } => {
-                Some(format!("not released, it is free when its lease ends: {error}"))
+            Self::NotReleased { message } => {
+                Some(format!("not released, it is free when its lease ends: {message}"))
             }
             Self::Failed { message } => Some((*message).to_owned()),
             _ => None,
@@ -78,8 +77,8 @@ impl Event<'_> {
                 json!({"event": "exited", "code": status.code(), "signal": status.signal()})
             }
             Self::Released { kept } => json!({"event": "released", "kept_ms": millis(*kept)}),
-            Self::NotReleased { error } => {
-                json!({"event": "not released", "message": error.to_string()})
+            Self::NotReleased { message } => {
+                json!({"event": "not released", "message": message})
             }
             Self::Failed { message } => json!({"event": "failed", "message": message}),
             Self::Done { exit_code } => json!({"event": "done", "exit_code": exit_code}),
