@@ -127,6 +127,19 @@ fn release_by_force_wants_to_be_meant() {
 }
 
 #[test]
+fn release_by_force_of_what_is_no_text_says_what_to_do() {
+    let bench = Bench::new("bytes");
+    bench.server.admin().cmd(&[
+        "EVAL",
+        "redis.call('SET', KEYS[1], '\\255\\254')",
+        "1",
+        &bench.key,
+    ]);
+    output(bench.program(&["release", "--force", "--yes", &bench.key])).code(70).stderr_has("DEL");
+    assert!(bench.server.admin().exists(&bench.key));
+}
+
+#[test]
 fn release_by_force_hands_it_to_the_next_in_line() {
     let bench = Bench::new("next");
     let _held = bench.hold(&[]);

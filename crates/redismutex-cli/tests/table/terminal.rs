@@ -206,6 +206,25 @@ fn release_by_force_asks_a_person() {
 }
 
 #[test]
+fn release_by_force_takes_it_from_nobody_else_than_was_shown() {
+    let bench = Bench::new("other");
+    let admin = bench.server.admin();
+    for (answer, code, stays) in [("n\n", 1, true), ("y\n", 0, false)] {
+        admin.cmd(&["SET", &bench.key, "one"]);
+        let mut ask = Terminal::start(&bench.program(&["release", "--force", &bench.key]));
+        ask.shows("[y/N]");
+        admin.cmd(&["SET", &bench.key, "other"]);
+        ask.press(b"y\n");
+        ask.shows("changed hands");
+        assert!(admin.exists(&bench.key), "nobody was asked about this one");
+        assert!(eventually(|| ask.shown().matches("[y/N]").count() == 2), "{:?}", ask.shown());
+        ask.press(answer.as_bytes());
+        ask.ends(code);
+        assert_eq!(admin.exists(&bench.key), stays, "{answer:?}");
+    }
+}
+
+#[test]
 fn top_shows_the_locks_and_leaves_the_terminal_as_it_was() {
     let bench = Bench::new("top");
     let _held = bench.hold(&["--label", "web-3 deploy"]);
