@@ -2,8 +2,8 @@
 //!
 //! Knows how long a server may take to answer, and that a signal ends the waiting for it.
 
-use super::report::{Event, Report};
-use super::signals::Signals;
+use crate::report::{Event, Report};
+use crate::signals::Signals;
 use redismutex::Error;
 use redismutex::blocking::Guard;
 use redismutex::internal::python::{extend, release};

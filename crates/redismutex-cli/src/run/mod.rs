@@ -8,21 +8,18 @@ mod child;
 mod family;
 mod give_back;
 mod program;
-mod report;
-mod signals;
 mod supervise;
 pub(crate) mod trampoline;
-pub(crate) mod wait_line;
 
 use crate::args::{OnLost, RunArgs};
 use crate::exit::{self, Failure};
+use crate::report::{Event, Report};
+use crate::signals::Signals;
 use crate::{identity, server};
 use acquire::{Acquired, acquire};
 use give_back::{Given, give_back};
 use program::Program;
 use redismutex::blocking::RedisMutex;
-use report::{Event, Report};
-use signals::Signals;
 use std::time::Instant;
 use supervise::{Ended, Orders};
 

@@ -2,10 +2,10 @@
 
 use super::child::Child;
 use super::program::Program;
-use super::report::{Event, Report};
-use super::signals::{Happening, Signals};
 use crate::args::OnLost;
 use crate::exit::{Failure, OTHER};
+use crate::report::{Event, Report};
+use crate::signals::{Happening, Signals};
 use nix::sys::signal::Signal;
 use redismutex::blocking::Guard;
 use redismutex::internal::LeaseWatch;

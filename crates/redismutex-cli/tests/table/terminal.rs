@@ -134,6 +134,35 @@ fn without_a_terminal_the_line_is_plain() {
 }
 
 #[test]
+fn a_status_descriptor_hears_of_the_wait_on_a_terminal_too() {
+    let bench = Bench::new("told");
+    let _held = bench.hold(&["--label", "web-3 deploy"]);
+    let file = bench.file("status");
+    let bin = crate::support::binary().display();
+    let line = format!("{bin} run --status-fd 3 -w 2.5 {} true 3> {}", bench.key, file.display());
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &line]).env("REDISMUTEX_URL", bench.server.url());
+    let mut shell = Terminal::start(&shell);
+    shell.ends(1);
+    shell.shows("\x1b[2mwaiting");
+    let told = crate::support::read(&file);
+    assert!(told.contains("\"event\":\"waiting\"") && told.contains("web-3"), "{told}");
+}
+
+#[test]
+fn control_c_in_a_wait_for_a_free_lock_takes_the_line_away() {
+    let bench = Bench::new("look");
+    let _held = bench.hold(&["--label", "web-3 deploy"]);
+    let mut waiter = Terminal::start(&bench.program(&["wait", &bench.key]));
+    waiter.shows("held by web-3 deploy");
+    // Cut at the edge, as the line of `run` is.
+    waiter.shows("\x1b[?7l");
+    waiter.press(b"\x03");
+    waiter.ends(130);
+    assert!(eventually(|| waiter.shown().ends_with("\r\x1b[K")), "{:?}", waiter.shown());
+}
+
+#[test]
 fn control_c_while_waiting_gives_130_and_leaves_the_queue() {
     let bench = Bench::new("ctrl-c");
     let _held = bench.hold(&[]);

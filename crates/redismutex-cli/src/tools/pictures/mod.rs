@@ -8,7 +8,7 @@ use super::locks::Row;
 use super::top::{State, draw};
 use crate::args::PicturesArgs;
 use crate::exit::{Failure, OTHER};
-use crate::run::wait_line;
+use crate::report::wait_line;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;

@@ -1,9 +1,10 @@
-//! What is said of a run: sentences for people, JSON for programs.
+//! What is said of a run or a wait: sentences for people, JSON for programs.
 //!
 //! The one writer of standard error and of the status descriptor, so that the moving line of a wait and
 //! what else there is to say do not get into each other's way. Owner tokens and passwords stay out of it.
 
-use super::wait_line::Line;
+pub(crate) mod wait_line;
+
 use crate::exit::Failure;
 use crate::{args::OnLost, text};
 use redismutex::blocking::Guard;
@@ -14,6 +15,7 @@ use std::io::{self, Write};
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use wait_line::Line;
 
 /// In a log, the same holder is worth a new line this often.
 const REMIND: Duration = Duration::from_secs(60);
@@ -145,24 +147,30 @@ impl Report {
 
 impl State {
     fn show(&mut self, line: &Line) {
+        let fresh =
+            |(gist, when): &(String, Instant)| *gist == line.gist && when.elapsed() < REMIND;
+        let is_new = !self.told.as_ref().is_some_and(fresh);
+        if is_new {
+            self.told = Some((line.gist.clone(), Instant::now()));
+            self.tell(line);
+        }
         if self.lively {
             self.drawn = true;
             // Cut at the edge, not wrapped: a line that wrapped could not be taken back.
-            return to_stderr(&format!("\r\x1b[?7l\x1b[2m{}\x1b[0m\x1b[K\x1b[?7h", line.text));
+            to_stderr(&format!("\r\x1b[?7l\x1b[2m{}\x1b[0m\x1b[K\x1b[?7h", line.text));
+        } else if is_new && !self.json {
+            complain(&line.text);
         }
-        let fresh =
-            |(gist, when): &(String, Instant)| *gist == line.gist && when.elapsed() < REMIND;
-        if self.told.as_ref().is_some_and(fresh) {
-            return;
-        }
-        self.told = Some((line.gist.clone(), Instant::now()));
+    }
+
+    /// Programs are told whether or not a person looks on.
+    fn tell(&mut self, line: &Line) {
+        // They may be told on the very terminal.
+        self.erase();
         let Line { holder, place, waiting, .. } = line;
         self.machine(
             &json!({"event": "waiting", "holder": holder, "place": place, "waiting": waiting}),
         );
-        if !self.json {
-            complain(&line.text);
-        }
     }
 
     fn erase(&mut self) {
