@@ -6,7 +6,7 @@
 //! looked up when it is to end.
 
 use super::family::{Family, group_is_alive};
-use super::program::{Program, environment, has_secret};
+use super::program::{Program, environment};
 use super::trampoline;
 use crate::exit::Failure;
 use crate::server;
@@ -33,9 +33,8 @@ impl Child {
         let leads_group = !has_terminal();
         let mut command = trampoline::bound(&program.file, &program.name);
         command.args(&program.args).envs(environment(guard));
-        if has_secret() {
-            command.env_remove(server::VARIABLE);
-        }
+        // Whether or not a password is seen in it: what is never handed on cannot leak.
+        command.env_remove(server::VARIABLE);
         if leads_group {
             command.process_group(0);
         }
