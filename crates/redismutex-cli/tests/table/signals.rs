@@ -12,6 +12,8 @@ fn a_signal_ends_the_wait_and_leaves_nothing_in_the_queue() {
         (Signal::SIGINT, 130),
         (Signal::SIGHUP, 129),
         (Signal::SIGQUIT, 131),
+        (Signal::SIGUSR1, 138),
+        (Signal::SIGUSR2, 140),
     ] {
         let mut waiter = start(bench.run(&[], &["true"]));
         assert!(eventually(|| bench.server.admin().keys_matching("*queue").len() == 1));
