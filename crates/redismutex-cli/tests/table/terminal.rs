@@ -1,10 +1,11 @@
 //! On a terminal: the line of a wait, the keys that send signals, the full screen.
 
 use crate::support::{Bench, eventually};
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
-use nix::pty::{OpenptyResult, Winsize, openpty};
+use nix::fcntl::OFlag;
+use nix::pty::{OpenptyResult, Winsize, grantpt, openpty, posix_openpt, ptsname_r, unlockpt};
 use std::fs::File;
 use std::io::{Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
@@ -15,12 +16,8 @@ struct Terminal {
     shown: Arc<Mutex<String>>,
 }
 
-/// The program as the leader of a session on a pseudo-terminal, and the other end of that.
-fn on_terminal(command: &Command) -> (Child, File) {
-    let size = Winsize { ws_row: 24, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
-    let OpenptyResult { master, slave } = openpty(&size, None).unwrap();
-    // Else every program that another test starts meanwhile would keep the terminal open.
-    fcntl(&master, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).unwrap();
+/// The program as the leader of a session on the terminal that is behind `slave`.
+fn on_terminal(command: &Command, slave: &File) -> Child {
     // setsid makes the terminal on standard input the controlling one.
     let mut outer = Command::new("setsid");
     outer.args(["--ctty", "--wait"]).arg(command.get_program()).args(command.get_args());
@@ -33,13 +30,17 @@ fn on_terminal(command: &Command) -> (Child, File) {
     if command.get_envs().all(|(name, _)| name != "TERM") {
         outer.env("TERM", "xterm-256color");
     }
-    outer.stdin(slave.try_clone().unwrap()).stdout(slave.try_clone().unwrap()).stderr(slave);
-    (outer.spawn().unwrap(), File::from(master))
+    let end = || slave.try_clone().unwrap();
+    outer.stdin(end()).stdout(end()).stderr(end());
+    outer.spawn().unwrap()
 }
 
 impl Terminal {
     fn start(command: &Command) -> Self {
-        let (child, keys) = on_terminal(command);
+        let size = Winsize { ws_row: 24, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
+        let OpenptyResult { master, slave } = openpty(&size, None).unwrap();
+        let child = on_terminal(command, &File::from(slave));
+        let keys = File::from(master);
         let shown = Arc::new(Mutex::new(String::new()));
         let (mut screen, seen) = (keys.try_clone().unwrap(), shown.clone());
         std::thread::spawn(move || {
@@ -192,7 +193,18 @@ fn the_end_of_the_terminal_is_passed_on_to_the_command() {
     let up = bench.file("up");
     let script = format!("echo $$ > {0}.tmp; mv {0}.tmp {0}; exec sleep 600", up.display());
     // The leader of the session, as under `ssh -t` or `xterm -e`: the system tells only it.
-    let (mut leader, terminal) = on_terminal(&bench.run(&[], &["sh", "-c", &script]));
+    // Opened so that no program that another test starts meanwhile keeps the terminal open.
+    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    let terminal = posix_openpt(flags).unwrap();
+    grantpt(&terminal).and_then(|()| unlockpt(&terminal)).unwrap();
+    let slave = File::options()
+        .read(true)
+        .write(true)
+        .custom_flags(OFlag::O_NOCTTY.bits())
+        .open(ptsname_r(&terminal).unwrap())
+        .unwrap();
+    let mut leader = on_terminal(&bench.run(&[], &["sh", "-c", &script]), &slave);
+    drop(slave);
     assert!(eventually(|| up.exists()));
     let command: i32 = crate::support::read(&up).trim().parse().unwrap();
     drop(terminal);
