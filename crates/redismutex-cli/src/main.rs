@@ -6,8 +6,10 @@ mod args;
 mod exit;
 mod identity;
 mod local;
+mod report;
 mod run;
 mod server;
+mod signals;
 mod text;
 mod tools;
 

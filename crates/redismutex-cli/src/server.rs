@@ -6,10 +6,10 @@ use crate::args::ServerArgs;
 use crate::exit::{Failure, OTHER};
 use crate::local;
 use redismutex::blocking::{Builder, RedisMutex};
-use std::io::Write as _;
 use std::path::Path;
 
-/// The variable that is ours alone.
+/// The variable that is ours alone: the command that we run finds it only where no password is in it.
+/// REDIS_URL is the command's own as much as ours, and stays.
 pub(crate) const VARIABLE: &str = "REDISMUTEX_URL";
 const VARIABLES: [&str; 2] = [VARIABLE, "REDIS_URL"];
 
@@ -18,15 +18,15 @@ const NO_SERVER: &str = "which server? Choose one:
   export REDISMUTEX_URL=redis://HOST/0   for all (REDIS_URL is read, too)
   --local                                a private server on this machine, started if need be";
 
+const PASSWORD_SHOWN: &str = "everybody could read the password in --url with ps: put the URL into the variable \
+                              REDISMUTEX_URL, which ps does not show and which is kept from the command, or the \
+                              password into a file: --password-file";
+
 /// The URL of the server to use. What is configured is used or fails: there is no falling back to another.
 pub(crate) fn url(args: &ServerArgs) -> Result<String, Failure> {
     if let Some(url) = &args.url {
         if has_password(url) {
-            let _ = writeln!(
-                std::io::stderr(),
-                "redismutex: others can read the password in --url with ps: put the URL into the variable \
-                 {VARIABLE} instead"
-            );
+            return Err(Failure::usage(PASSWORD_SHOWN));
         }
         return Ok(url.clone());
     }
@@ -75,8 +75,13 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     std::fs::read(file).map_err(|error| Failure::new(OTHER, format!("{}: {error}", file.display())))
 }
 
+/// Whether the variable that is ours alone has to be kept from others.
+pub(crate) fn variable_holds_a_password() -> bool {
+    std::env::var_os(VARIABLE).is_some_and(|url| url.to_str().is_none_or(has_password))
+}
+
 /// Whether there is a password in the URL, be it one that nobody can parse.
-pub(crate) fn has_password(url: &str) -> bool {
+fn has_password(url: &str) -> bool {
     let who = who(url).and_then(|who| who.split_once(':'));
     who.is_some_and(|(_, password)| !password.is_empty())
         || url.contains("pass=")

@@ -101,13 +101,21 @@ impl Face {
                     "the key holds bytes that are no text, hence no lock: delete it with DEL",
                 )
             })?;
-            let ask = Ask::Release { token: token.into(), entry: None, contended: false };
-            let release = Request { names: names.clone(), ask };
-            let answer = self.ask(&release).await.and_then(|item| OwnerReply::parse(&item));
-            if answer.map_err(fault)? == OwnerReply::Done {
+            if self.release_of(key, &token).await? {
                 return Ok(true);
             }
         }
+    }
+
+    /// Releases what is held by this owner token. Tells whether it was.
+    pub(crate) async fn release_of(&self, key: &[u8], token: &str) -> Result<bool, Error> {
+        let names = names(key)?;
+        self.core.ready(false).map_err(Error::of_unusable)?;
+        let ask = Ask::Release { token: token.into(), entry: None, contended: false };
+        let release = Request { names: names.clone(), ask };
+        let answer = self.ask(&release).await.and_then(|item| OwnerReply::parse(&item));
+        let answer = answer.map_err(|fault| Error::of_fault(Some(&names.lock), fault))?;
+        Ok(answer == OwnerReply::Done)
     }
 
     async fn ask(&self, request: &Request) -> Result<crate::rules::protocol::Item, Fault> {

@@ -159,6 +159,12 @@ mod sisters {
         }
     }
 
+    /// Releases the lock of `key` by force if it is held by this owner token. Tells whether it was.
+    pub fn release_of(mutex: &Blocking, key: &[u8], token: &str) -> Result<bool, Error> {
+        let released = mutex.run_unless(None, mutex.face().release_of(key, token));
+        released.unwrap_or(Ok(false))
+    }
+
     /// The key of the lock whose record of the last grant is named `grant`.
     pub fn key_of_grant(grant: &[u8]) -> Option<Key> {
         keys::key_of(grant)

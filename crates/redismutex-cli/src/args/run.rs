@@ -60,7 +60,8 @@ pub(crate) struct RunArgs {
     /// What to do to the command when the lock is lost.
     #[arg(long, value_enum, default_value_t = OnLost::Term)]
     pub(crate) on_lost: OnLost,
-    /// Follow the TERM by a KILL after this time.
+    /// Follow the TERM by a KILL after this time. What the command leaves behind when a signal has ended it is
+    /// killed after this time, too.
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = text::parse_span)]
     pub(crate) kill_after: Duration,
 

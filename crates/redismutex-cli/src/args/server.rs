@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[command(next_help_heading = "Server")]
 pub(crate) struct ServerArgs {
     /// The server; else the variable REDISMUTEX_URL, else REDIS_URL. redis://, rediss:// (TLS), redis+unix://.
-    /// A password does not belong here: anybody could read it with ps.
+    /// One with a password is refused here, where anybody could read it with ps: put it into the variable.
     #[arg(long)]
     pub(crate) url: Option<String>,
     /// Where no URL is configured: a private server, shared by all programs of this user on this machine,

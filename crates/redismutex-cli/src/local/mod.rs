@@ -2,12 +2,14 @@
 //!
 //! Knows where it lives and that there is never more than one. Must not know what it is used for.
 
+mod agreed;
 mod start;
 
 pub(crate) use start::step;
 
 use crate::args::{LocalAction, LocalArgs};
 use crate::exit::{BUSY, Failure, OTHER, UNAVAILABLE};
+use agreed::{LOCK, LOG, SOCKET};
 use nix::fcntl::{Flock, FlockArg};
 use nix::unistd::Uid;
 use std::fs::{DirBuilder, File};
@@ -17,7 +19,6 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-const SOCKET: &str = "redis.sock";
 /// Longest time for a server to begin or to end; either takes some 10 ms.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(5);
@@ -30,9 +31,9 @@ pub(crate) fn ensure() -> Result<String, Failure> {
         // Whoever has the file lock starts it; who comes second finds it running.
         let _alone = alone(&home)?;
         if !answers(&socket) {
-            start::start(&home, SOCKET)?;
+            start::start(&home)?;
             until(|| answers(&socket)).ok_or_else(|| {
-                let log = home.join(start::LOG);
+                let log = home.join(LOG);
                 unusable(format!("the private server does not begin: see {}", log.display()))
             })?;
         }
@@ -99,11 +100,7 @@ fn until(mut done: impl FnMut() -> bool) -> Option<()> {
 
 /// The directory of the server, ours alone.
 fn home() -> Result<PathBuf, Failure> {
-    let own = std::env::var_os("XDG_RUNTIME_DIR").filter(|dir| !dir.is_empty());
-    let home = match own {
-        Some(dir) => Path::new(&dir).join("redismutex"),
-        None => std::env::temp_dir().join(format!("redismutex-{}", Uid::current())),
-    };
+    let home = agreed::home();
     let made = DirBuilder::new().mode(0o700).create(&home);
     if let Err(error) = made.or_else(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => Ok(()),
@@ -125,7 +122,7 @@ fn home() -> Result<PathBuf, Failure> {
 
 /// Keeps other processes from starting or stopping the server for as long as it lives.
 fn alone(home: &Path) -> Result<Flock<File>, Failure> {
-    let path = home.join("lock");
+    let path = home.join(LOCK);
     let failed = |error: io::Error| of_file(&path, &error);
     let file = File::options().create(true).truncate(false).write(true).open(&path);
     Flock::lock(file.map_err(failed)?, FlockArg::LockExclusive)

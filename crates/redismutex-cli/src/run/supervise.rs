@@ -2,10 +2,10 @@
 
 use super::child::Child;
 use super::program::Program;
-use super::report::{Event, Report};
-use super::signals::{Happening, Signals};
 use crate::args::OnLost;
 use crate::exit::{Failure, OTHER};
+use crate::report::{Event, Report};
+use crate::signals::{Happening, Signals};
 use nix::sys::signal::Signal;
 use redismutex::blocking::Guard;
 use redismutex::internal::LeaseWatch;
@@ -26,7 +26,7 @@ pub(crate) struct Ended {
     pub(crate) lost: bool,
 }
 
-/// How often to look whether what a lost command left behind has ended.
+/// How often to look whether what the command left behind has ended.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Runs the command to its end.
@@ -34,18 +34,18 @@ pub(crate) fn run(
     program: &Program,
     guard: &Guard,
     orders: &Orders,
-    signals: Signals,
+    signals: &Signals,
     report: &Report,
 ) -> Result<Ended, Failure> {
     watch_lease(guard, signals.report.clone())?;
     let child = Child::start(program, guard)?;
-    let mut watch = Watch { child, orders, report, kill_at: None, lost: false };
+    let mut watch = Watch { child, orders, report, kill_at: None, told: false, lost: false };
     // The lease's own watch is told by a thread; the clock, read here, needs none.
     if !guard.is_valid() {
         watch.lost();
     }
     let status = watch.until_end(&signals.line)?;
-    watch.until_all_end();
+    watch.until_all_end(&signals.line);
     Ok(Ended { status, lost: watch.lost })
 }
 
@@ -65,6 +65,8 @@ struct Watch<'a> {
     orders: &'a Orders,
     report: &'a Report,
     kill_at: Option<Instant>,
+    /// All of it was told to end.
+    told: bool,
     lost: bool,
 }
 
@@ -75,11 +77,17 @@ impl Watch<'_> {
                 return Ok(status);
             }
             match self.next(line) {
-                Ok(Happening::Signal { number, from_terminal }) => self.pass(number, from_terminal),
-                Ok(Happening::Lost) => self.lost(),
-                Ok(Happening::Child) => {}
+                Ok(happening) => self.take(happening),
                 Err(_) => self.kill(),
             }
+        }
+    }
+
+    fn take(&mut self, happening: Happening) {
+        match happening {
+            Happening::Signal { number, from_key } => self.pass(number, from_key),
+            Happening::Lost => self.lost(),
+            Happening::Child => {}
         }
     }
 
@@ -90,11 +98,15 @@ impl Watch<'_> {
         }
     }
 
-    fn pass(&self, number: i32, from_terminal: bool) {
-        let reached = from_terminal && self.child.hears_terminal();
-        if let (false, Ok(signal)) = (reached, Signal::try_from(number)) {
-            self.child.signal(signal);
+    fn pass(&mut self, number: i32, from_key: bool) {
+        let reached = from_key && self.child.hears_terminal();
+        let (false, Ok(signal)) = (reached, Signal::try_from(number)) else { return };
+        if matches!(signal, Signal::SIGUSR1 | Signal::SIGUSR2) {
+            return self.child.signal(signal);
         }
+        // It asks for the end, and the end is when nothing works on: the lock is not given back before.
+        self.told = true;
+        self.child.end_by(signal);
     }
 
     fn lost(&mut self) {
@@ -105,6 +117,7 @@ impl Watch<'_> {
         // First the deed, then the word: the lease has ended.
         match self.orders.on_lost {
             OnLost::Term => {
+                self.told = true;
                 self.child.terminate();
                 self.kill_at = Some(Instant::now() + self.orders.kill_after);
             }
@@ -116,16 +129,20 @@ impl Watch<'_> {
 
     fn kill(&mut self) {
         self.kill_at = None;
+        self.told = false;
         self.child.kill();
     }
 
-    /// A command that obeyed may have left others behind that did not.
-    fn until_all_end(&mut self) {
-        while self.lost && self.orders.on_lost != OnLost::Warn && self.child.left_something() {
-            match self.kill_at {
-                Some(when) if Instant::now() < when => std::thread::sleep(LOOK),
-                Some(_) => self.kill(),
-                None => return,
+    /// A command that obeyed may have left others behind that did not, or not yet. What was killed needs no
+    /// waiting.
+    fn until_all_end(&mut self, line: &Receiver<Happening>) {
+        while self.told && self.child.left_something() {
+            let patience = self.orders.kill_after;
+            let kill_at = *self.kill_at.get_or_insert_with(|| Instant::now() + patience);
+            if Instant::now() >= kill_at {
+                self.kill();
+            } else if let Ok(happening) = line.recv_timeout(LOOK) {
+                self.take(happening);
             }
         }
     }

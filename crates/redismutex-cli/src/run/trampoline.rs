@@ -41,7 +41,7 @@ pub(crate) fn step() -> Option<u8> {
         return Some(OTHER);
     }
     let error = Command::new(&file).arg0(&name).args(words).exec();
-    super::report::complain(&format!("{}: {error}", name.to_string_lossy()));
+    crate::report::complain(&format!("{}: {error}", name.to_string_lossy()));
     Some(code(&error))
 }
 

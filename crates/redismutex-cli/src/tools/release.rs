@@ -3,34 +3,46 @@
 use super::output::Output;
 use super::words::{holder_name, key_text};
 use crate::args::ReleaseArgs;
-use crate::exit::{BUSY, Failure};
+use crate::exit::{BUSY, Failure, OTHER};
 use crate::server;
+use redismutex::internal::release_of;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 
 /// The answer is no: nobody held it, or the person would rather not.
 const NOT_RELEASED: u8 = BUSY;
 
-/// Releases the lock, once the person has agreed.
+/// Releases the lock, once the person has agreed: of the holder that was shown, and of no other.
 pub(crate) fn run(args: &ReleaseArgs) -> Result<u8, Failure> {
     let mutex = server::connect(&args.server)?;
     let key = args.key.as_bytes();
     let name = key_text(key);
     let mut out = Output::new();
-    let Some(holder) = mutex.holder(key)? else {
-        writeln!(out, "nobody holds {name}")?;
-        return Ok(NOT_RELEASED);
-    };
-    let holder = holder_name(&holder);
-    if !args.yes && !agreed(&name, &holder)? {
-        writeln!(out, "{name} stays with {holder}")?;
-        return Ok(NOT_RELEASED);
+    let mut is_first = true;
+    while let Some(holder) = mutex.holder(key)? {
+        let who = holder_name(&holder);
+        if !is_first {
+            writeln!(out, "{name} has changed hands meanwhile")?;
+            out.flush()?;
+        }
+        if !args.yes && !agreed(&name, &who)? {
+            writeln!(out, "{name} stays with {who}")?;
+            return Ok(NOT_RELEASED);
+        }
+        if release_of(&mutex, key, &holder.value)? {
+            writeln!(out, "released {name}, held by {who}")?;
+            return Ok(0);
+        }
+        // Shown with a substitute for what is no text, it would never be the same.
+        if holder.value.contains(char::REPLACEMENT_CHARACTER) {
+            let message =
+                format!("{name} holds bytes that are no text, hence no lock: delete it with DEL");
+            return Err(Failure::new(OTHER, message));
+        }
+        is_first = false;
     }
-    if mutex.release_by_force(key)? {
-        writeln!(out, "released {name}, held by {holder}")?;
-        return Ok(0);
-    }
-    writeln!(out, "{name} had become free meanwhile")?;
+    let found = if is_first { "nobody holds" } else { "nobody any more holds" };
+    writeln!(out, "{found} {name}")?;
     Ok(NOT_RELEASED)
 }
 

@@ -55,27 +55,6 @@ impl Tool {
         out.read_line(&mut line).unwrap();
         (Running { child, out }, line.trim().to_owned())
     }
-
-    /// Starts it to wait for a lock that another has, and returns once it stands in line.
-    pub(crate) fn waiting<A: AsRef<OsStr>>(&self, words: &[A], ahead: usize) -> Child {
-        let child = self.command(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-        until("it stands in line", || self.queued() > ahead);
-        child.unwrap()
-    }
-
-    /// How many stand in line, for whichever lock.
-    pub(crate) fn queued(&self) -> usize {
-        let admin = self.admin();
-        let queues = admin.keys_matching("*queue*");
-        queues.iter().map(|queue| members(&admin, queue)).sum()
-    }
-}
-
-fn members(admin: &Admin, queue: &str) -> usize {
-    match admin.cmd(&["ZCARD", queue]) {
-        redismutex_testkit::Reply::Int(number) => usize::try_from(number).unwrap(),
-        other => panic!("{queue}: {other:?}"),
-    }
 }
 
 /// The program at work.
@@ -112,12 +91,6 @@ pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {
         assert!(Instant::now() < end, "never: {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
-}
-
-/// Whether the process runs: one that has ended and that nobody has asked about does not.
-pub(crate) fn is_alive(pid: &str) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
 
 pub(crate) fn out(output: &Output) -> String {

@@ -39,6 +39,8 @@ fn quiet_busy_is_no_failure_and_says_nothing() {
     let bench = Bench::new("quiet");
     let _held = bench.hold(&[]);
     output(bench.run(&["-n", "--quiet-busy"], &["true"])).code(0).stderr_is("").stdout_is("");
+    // It is a failure for all that.
+    output(bench.run(&["-n", "-q"], &["true"])).code(1).stderr_is("").stdout_is("");
 }
 
 #[test]

@@ -37,7 +37,8 @@ fn values_of_an_outer_lock_are_replaced() {
     let bench = Bench::new("outer");
     let inner = format!("{}-inner", bench.key);
     let bin = crate::support::binary().display();
-    let script = format!("{bin} run {inner} -- sh -c 'echo $REDISMUTEX_KEY'");
+    let url = bench.server.url();
+    let script = format!("{bin} run --url {url} {inner} -- sh -c 'echo $REDISMUTEX_KEY'");
     output(bench.run(&[], &["sh", "-c", &script])).code(0).stdout_is(&format!("{inner}\n"));
 }
 
@@ -86,10 +87,26 @@ fn a_password_is_in_no_message() {
 }
 
 #[test]
-fn who_puts_a_password_on_the_command_line_is_told_of_better_places() {
+fn a_password_on_the_command_line_is_refused_and_better_places_are_named() {
     let (_server, url) = secretive();
-    let said = output(program(&["ls", "--url", &url])).code(0).stderr_has("REDISMUTEX_URL");
-    assert!(!said.stderr.contains("hush"), "{said:?}");
+    for words in [&["ls", "--url", &url][..], &["run", "--url", &url, "k", "true"]] {
+        let said = output(program(words)).code(2);
+        let said = said.stderr_has("REDISMUTEX_URL").stderr_has("--password-file");
+        assert!(!said.stderr.contains("hush"), "{said:?}");
+    }
+}
+
+#[test]
+fn the_command_finds_the_common_variable_and_ours_without_a_password() {
+    let bench = Bench::new("vars");
+    let url = bench.server.url();
+    let secret = url.replace("redis://", "redis://:unused@");
+    for (ours, found) in [(url.clone(), url), (secret, String::new())] {
+        let mut command = bench.run(&[], &["sh", "-c", "echo \"[$REDISMUTEX_URL]\" $REDIS_URL"]);
+        command.env("REDISMUTEX_URL", ours).env("REDIS_URL", "redis://:its-own@elsewhere:1/0");
+        let expected = format!("[{found}] redis://:its-own@elsewhere:1/0\n");
+        output(command).code(0).stdout_is(&expected);
+    }
 }
 
 #[test]

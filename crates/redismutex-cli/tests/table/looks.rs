@@ -111,6 +111,39 @@ fn wait_returns_once_nobody_holds_it_and_takes_nothing() {
 }
 
 #[test]
+fn wait_says_in_a_log_who_has_it() {
+    let bench = Bench::new("wait-log");
+    let _held = bench.hold(&["--label", "web-3 deploy"]);
+    let said = output(bench.program(&["wait", "-w", "2.5", &bench.key])).code(1);
+    assert_eq!(said.stderr.matches("waiting for").count(), 1, "{said:?}");
+    assert!(said.stderr.contains("web-3 deploy") && !said.stderr.contains('\u{1b}'), "{said:?}");
+    output(bench.program(&["wait", "-q", "-w", "1.5", &bench.key])).code(1).stderr_is("");
+}
+
+#[test]
+fn wait_outlives_a_restart_of_the_server() {
+    let bench = Bench::new("wait-restart");
+    let has_looked = || {
+        let asked = |command| bench.server.admin().info("commandstats", command).is_some();
+        eventually(|| asked("cmdstat_eval") || asked("cmdstat_evalsha"))
+    };
+    bench.server.admin().cmd(&["SET", &bench.key, "someone"]);
+    let mut waiting = start(bench.program(&["wait", &bench.key]));
+    assert!(has_looked());
+    bench.server.kill9();
+    std::thread::sleep(Duration::from_millis(400));
+    assert!(waiting.0.try_wait().unwrap().is_none(), "it gave up: {:?}", waiting.end(None));
+    bench.server.restart();
+    // The server of a test forgets: nobody holds it any more.
+    waiting.end(None).code(0);
+    bench.server.admin().cmd(&["SET", &bench.key, "someone"]);
+    let mut waiting = start(bench.program(&["wait", "-w", "2", &bench.key]));
+    assert!(has_looked());
+    bench.server.kill9();
+    waiting.end(None).code(69);
+}
+
+#[test]
 fn release_by_force_wants_to_be_meant() {
     let bench = Bench::new("force");
     let held = bench.hold(&["--label", "victim"]);
@@ -124,6 +157,19 @@ fn release_by_force_wants_to_be_meant() {
     assert!(!bench.server.admin().exists(&bench.key));
     output(bench.program(&["release", "--force", "--yes", &bench.key])).code(1);
     drop(held);
+}
+
+#[test]
+fn release_by_force_of_what_is_no_text_says_what_to_do() {
+    let bench = Bench::new("bytes");
+    bench.server.admin().cmd(&[
+        "EVAL",
+        "redis.call('SET', KEYS[1], '\\255\\254')",
+        "1",
+        &bench.key,
+    ]);
+    output(bench.program(&["release", "--force", "--yes", &bench.key])).code(70).stderr_has("DEL");
+    assert!(bench.server.admin().exists(&bench.key));
 }
 
 #[test]

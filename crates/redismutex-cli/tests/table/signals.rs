@@ -12,6 +12,8 @@ fn a_signal_ends_the_wait_and_leaves_nothing_in_the_queue() {
         (Signal::SIGINT, 130),
         (Signal::SIGHUP, 129),
         (Signal::SIGQUIT, 131),
+        (Signal::SIGUSR1, 138),
+        (Signal::SIGUSR2, 140),
     ] {
         let mut waiter = start(bench.run(&[], &["true"]));
         assert!(eventually(|| bench.server.admin().keys_matching("*queue").len() == 1));
@@ -75,6 +77,54 @@ fn without_a_terminal_the_whole_group_of_the_command_hears_it() {
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(ours), Signal::SIGTERM).unwrap();
     assert!(eventually(|| !is_alive(grandchild)), "what the shell had started lives on");
     assert!(eventually(|| !bench.server.admin().exists(&bench.key)));
+}
+
+/// A shell that dies of TERM at once, and below it one that takes its time and notes when it has ended.
+pub fn slow_to_end(bench: &Bench) -> String {
+    format!(
+        "sh -c 'trap \"sleep 0.7; date +%s.%N > {ended}.tmp; mv {ended}.tmp {ended}; exit\" TERM; \
+         echo up > {up}; while :; do sleep 0.02; done'; true",
+        ended = bench.file("ended").display(),
+        up = bench.file("up").display()
+    )
+}
+
+/// Sends TERM to the program with this pid, which runs what is slow to end, and sees who is granted the lock when.
+pub fn granted_after_the_end(bench: &Bench, pid: i32) {
+    assert!(eventually(|| bench.file("up").exists()));
+    let mut next = start(bench.run(&["-w", "15"], &["date", "+%s.%N"]));
+    assert!(eventually(|| !bench.server.admin().keys_matching("*queue").is_empty()));
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), Signal::SIGTERM).unwrap();
+    let granted: f64 = next.end(None).code(0).stdout.trim().parse().unwrap();
+    assert!(eventually(|| bench.file("ended").exists()), "what was slow did not end by itself");
+    let ended: f64 = read(&bench.file("ended")).trim().parse().unwrap();
+    assert!(ended < granted, "ended {ended}, granted to another {granted}");
+}
+
+#[test]
+fn the_lock_is_kept_until_all_that_was_told_to_end_has_ended() {
+    let bench = Bench::new("slow");
+    let script = slow_to_end(&bench);
+    let mut run = start(bench.run(&[], &["sh", "-c", &script]));
+    granted_after_the_end(&bench, run.pid());
+    run.end(None).code(143);
+}
+
+#[test]
+fn what_does_not_end_when_told_is_killed_before_the_lock_is_given_back() {
+    let bench = Bench::new("stubborn");
+    let file = bench.file("pid");
+    let body = format!(
+        "sh -c 'trap \"\" TERM; echo $$ > {0}.tmp; mv {0}.tmp {0}; while :; do sleep 0.05; done'; true",
+        file.display()
+    );
+    let mut run = start(bench.run(&["--kill-after", "300ms"], &["sh", "-c", &body]));
+    assert!(eventually(|| file.exists()));
+    run.signal(Signal::SIGTERM);
+    run.end(None).code(143);
+    let stubborn = read(&file).trim().parse().unwrap();
+    assert!(!is_alive(stubborn), "it works on without the lock");
+    assert!(!bench.server.admin().exists(&bench.key));
 }
 
 fn parent(pid: i32) -> i32 {

@@ -1,9 +1,11 @@
 //! On a terminal: the line of a wait, the keys that send signals, the full screen.
 
 use crate::support::{Bench, eventually};
-use nix::pty::{OpenptyResult, Winsize, openpty};
+use nix::fcntl::OFlag;
+use nix::pty::{OpenptyResult, Winsize, grantpt, openpty, posix_openpt, ptsname_r, unlockpt};
 use std::fs::File;
 use std::io::{Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
@@ -14,25 +16,30 @@ struct Terminal {
     shown: Arc<Mutex<String>>,
 }
 
+/// The program as the leader of a session on the terminal that is behind `slave`.
+fn on_terminal(command: &Command, slave: &File) -> Child {
+    // setsid makes the terminal on standard input the controlling one.
+    let mut outer = Command::new("setsid");
+    outer.args(["--ctty", "--wait"]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => outer.env(name, value),
+            None => outer.env_remove(name),
+        };
+    }
+    if command.get_envs().all(|(name, _)| name != "TERM") {
+        outer.env("TERM", "xterm-256color");
+    }
+    let end = || slave.try_clone().unwrap();
+    outer.stdin(end()).stdout(end()).stderr(end());
+    outer.spawn().unwrap()
+}
+
 impl Terminal {
     fn start(command: &Command) -> Self {
         let size = Winsize { ws_row: 24, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
         let OpenptyResult { master, slave } = openpty(&size, None).unwrap();
-        // setsid makes the terminal on standard input the controlling one.
-        let mut outer = Command::new("setsid");
-        outer.args(["--ctty", "--wait"]).arg(command.get_program()).args(command.get_args());
-        for (name, value) in command.get_envs() {
-            match value {
-                Some(value) => outer.env(name, value),
-                None => outer.env_remove(name),
-            };
-        }
-        if command.get_envs().all(|(name, _)| name != "TERM") {
-            outer.env("TERM", "xterm-256color");
-        }
-        outer.stdin(slave.try_clone().unwrap()).stdout(slave.try_clone().unwrap()).stderr(slave);
-        let child = outer.spawn().unwrap();
-        drop(outer);
+        let child = on_terminal(command, &File::from(slave));
         let keys = File::from(master);
         let shown = Arc::new(Mutex::new(String::new()));
         let (mut screen, seen) = (keys.try_clone().unwrap(), shown.clone());
@@ -128,6 +135,35 @@ fn without_a_terminal_the_line_is_plain() {
 }
 
 #[test]
+fn a_status_descriptor_hears_of_the_wait_on_a_terminal_too() {
+    let bench = Bench::new("told");
+    let _held = bench.hold(&["--label", "web-3 deploy"]);
+    let file = bench.file("status");
+    let bin = crate::support::binary().display();
+    let line = format!("{bin} run --status-fd 3 -w 2.5 {} true 3> {}", bench.key, file.display());
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &line]).env("REDISMUTEX_URL", bench.server.url());
+    let mut shell = Terminal::start(&shell);
+    shell.ends(1);
+    shell.shows("\x1b[2mwaiting");
+    let told = crate::support::read(&file);
+    assert!(told.contains("\"event\":\"waiting\"") && told.contains("web-3"), "{told}");
+}
+
+#[test]
+fn control_c_in_a_wait_for_a_free_lock_takes_the_line_away() {
+    let bench = Bench::new("look");
+    let _held = bench.hold(&["--label", "web-3 deploy"]);
+    let mut waiter = Terminal::start(&bench.program(&["wait", &bench.key]));
+    waiter.shows("held by web-3 deploy");
+    // Cut at the edge, as the line of `run` is.
+    waiter.shows("\x1b[?7l");
+    waiter.press(b"\x03");
+    waiter.ends(130);
+    assert!(eventually(|| waiter.shown().ends_with("\r\x1b[K")), "{:?}", waiter.shown());
+}
+
+#[test]
 fn control_c_while_waiting_gives_130_and_leaves_the_queue() {
     let bench = Bench::new("ctrl-c");
     let _held = bench.hold(&[]);
@@ -152,6 +188,41 @@ fn control_c_reaches_the_command_once() {
 }
 
 #[test]
+fn the_end_of_the_terminal_is_passed_on_to_the_command() {
+    let bench = Bench::new("hang-up");
+    let up = bench.file("up");
+    let script = format!("echo $$ > {0}.tmp; mv {0}.tmp {0}; exec sleep 600", up.display());
+    // The leader of the session, as under `ssh -t` or `xterm -e`: the system tells only it.
+    // Opened so that no program that another test starts meanwhile keeps the terminal open.
+    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    let terminal = posix_openpt(flags).unwrap();
+    grantpt(&terminal).and_then(|()| unlockpt(&terminal)).unwrap();
+    let slave = File::options()
+        .read(true)
+        .write(true)
+        .custom_flags(OFlag::O_NOCTTY.bits())
+        .open(ptsname_r(&terminal).unwrap())
+        .unwrap();
+    let mut leader = on_terminal(&bench.run(&[], &["sh", "-c", &script]), &slave);
+    drop(slave);
+    assert!(eventually(|| up.exists()));
+    let command: i32 = crate::support::read(&up).trim().parse().unwrap();
+    drop(terminal);
+    assert!(eventually(|| leader.try_wait().unwrap().is_some()), "it runs on without a terminal");
+    assert_eq!(leader.wait().unwrap().code(), Some(129));
+    assert!(!crate::support::is_alive(command) && !bench.server.admin().exists(&bench.key));
+}
+
+#[test]
+fn the_lock_is_kept_on_a_terminal_until_all_that_was_told_to_end_has_ended() {
+    let bench = Bench::new("slow-tty");
+    let script = crate::signals::slow_to_end(&bench);
+    let run = Terminal::start(&bench.run(&[], &["sh", "-c", &script]));
+    let pid = i32::try_from(run.child.id()).unwrap();
+    crate::signals::granted_after_the_end(&bench, pid);
+}
+
+#[test]
 fn the_command_may_read_the_terminal() {
     let bench = Bench::new("tty");
     let script = "test -t 0 && test -t 1 && echo ready && read line && echo \"[$line]\"";
@@ -172,6 +243,25 @@ fn release_by_force_asks_a_person() {
         ask.press(answer.as_bytes());
         ask.ends(code);
         assert_eq!(!bench.server.admin().exists(&bench.key), taken, "{answer:?}");
+    }
+}
+
+#[test]
+fn release_by_force_takes_it_from_nobody_else_than_was_shown() {
+    let bench = Bench::new("other");
+    let admin = bench.server.admin();
+    for (answer, code, stays) in [("n\n", 1, true), ("y\n", 0, false)] {
+        admin.cmd(&["SET", &bench.key, "one"]);
+        let mut ask = Terminal::start(&bench.program(&["release", "--force", &bench.key]));
+        ask.shows("[y/N]");
+        admin.cmd(&["SET", &bench.key, "other"]);
+        ask.press(b"y\n");
+        ask.shows("changed hands");
+        assert!(admin.exists(&bench.key), "nobody was asked about this one");
+        assert!(eventually(|| ask.shown().matches("[y/N]").count() == 2), "{:?}", ask.shown());
+        ask.press(answer.as_bytes());
+        ask.ends(code);
+        assert_eq!(admin.exists(&bench.key), stays, "{answer:?}");
     }
 }
 

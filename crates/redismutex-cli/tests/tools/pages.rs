@@ -72,12 +72,30 @@ fn the_guide_names_no_option_that_is_not_there() {
     }
     let is_name = |c: char| c.is_ascii_lowercase() || c == '-';
     let guide = guide();
-    let ours = guide.lines().filter(|line| !line.contains("systemctl"));
+    let foreign = |line: &str| line.contains("systemctl") || line.contains("cargo install");
+    let ours = guide.lines().filter(|line| !foreign(line));
     for (line, at) in ours.flat_map(|line| line.match_indices("--").map(move |(at, _)| (line, at)))
     {
         let option: String = line[at..].chars().take_while(|c| is_name(*c)).collect();
         let is_option = option.len() > 3 && !line[..at].ends_with('-');
         assert!(!is_option || helps.contains(&option), "there is no {option}: {line}");
+    }
+}
+
+/// cron looks in /usr/bin and /bin only, and systemd wants a path.
+#[test]
+fn the_recipes_name_the_program_by_its_path_where_there_is_no_path() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
+    for text in [guide(), std::fs::read_to_string(readme).unwrap()] {
+        let bare = |line: &&str| line.starts_with("*/") || line.starts_with("ExecStart=");
+        let lines: Vec<&str> = text.lines().filter(bare).collect();
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        for line in lines {
+            assert!(line.contains("/usr/local/bin/redismutex run"), "{line}");
+        }
+        let install = text.find("cargo install").unwrap();
+        assert!(text.contains("- run: cargo install"), "a new machine does not have it");
+        assert!(install < text.find("```cron").unwrap(), "how to get it comes first");
     }
 }
 

@@ -8,7 +8,7 @@ use super::locks::Row;
 use super::top::{State, draw};
 use crate::args::PicturesArgs;
 use crate::exit::{Failure, OTHER};
-use crate::run::wait_line;
+use crate::report::wait_line;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
@@ -44,8 +44,9 @@ const DAY: [(&str, &str, f64, f64, u64, u64); 8] = [
 fn top() -> Result<Buffer, Failure> {
     let mut state = State::new("redis://locks.internal:6379/0".into());
     let begin = Instant::now();
-    // One more look than the busiest lock has hand-offs, within the time over which they are counted.
-    let looks = DAY.iter().map(|day| day.5).max().unwrap_or_default() + 1;
+    // So many looks that all hand-offs of the busiest lock are surely seen, within the time over which they
+    // are counted.
+    let looks = 2 * (DAY.iter().map(|day| day.5).max().unwrap_or_default() + 1);
     for look in 0..=looks {
         let left = looks - look;
         let rows = DAY.iter().map(|day| row(day, left)).collect();

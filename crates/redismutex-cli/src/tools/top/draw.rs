@@ -49,7 +49,7 @@ fn summary(state: &State) -> Vec<Line<'static>> {
         "   waiters ".into(),
         bold(waiting.to_string()),
         "   hand-offs/s ".into(),
-        bold(format!("{rate:.1}")),
+        bold(per_second(rate, state.shown.iter().any(|it| it.is_floor))),
     ];
     if state.paused {
         first.push("   paused".fg(Color::Yellow));
@@ -117,9 +117,15 @@ fn row(shown: &Shown) -> Row<'static> {
         Cell::from(shown.holder.clone()),
         Cell::from(bar(shown)),
         Cell::from(Line::from(waiting.to_string()).alignment(Alignment::Right)).style(waiters),
-        Cell::from(Line::from(format!("{:.1}", shown.hand_offs)).alignment(Alignment::Right)),
+        Cell::from(
+            Line::from(per_second(shown.hand_offs, shown.is_floor)).alignment(Alignment::Right),
+        ),
         Cell::from(fence).style(Style::new().fg(Color::DarkGray)),
     ])
+}
+
+fn per_second(rate: f64, is_floor: bool) -> String {
+    format!("{}{rate:.1}", if is_floor { "≥" } else { "" })
 }
 
 /// `[||||||     12s]`, as htop draws its meters.

@@ -41,7 +41,10 @@ pub(super) struct Shown {
     pub(super) row: Row,
     /// What is left of the lease, of 1; `None` where it never ends.
     pub(super) lease: Option<f64>,
+    /// Per second, as far as they were seen.
     pub(super) hand_offs: f64,
+    /// There may be more of them: between two looks one at most is seen.
+    pub(super) is_floor: bool,
 }
 
 /// What is known of a key from earlier looks.
@@ -51,6 +54,8 @@ struct Past {
     longest: Duration,
     /// When the fence was seen to change.
     changes: VecDeque<Instant>,
+    /// When it was looked, from the second look on.
+    looks: VecDeque<Instant>,
     first: Instant,
 }
 
@@ -115,15 +120,21 @@ impl State {
             fence,
             longest: Duration::ZERO,
             changes: VecDeque::new(),
+            looks: VecDeque::new(),
             first: now,
         });
+        if past.first < now {
+            past.looks.push_back(now);
+        }
         if past.fence != fence {
             past.fence = fence;
             past.longest = Duration::ZERO;
             past.changes.push_back(now);
         }
-        while past.changes.front().is_some_and(|change| change.elapsed_at(now) > WINDOW) {
-            past.changes.pop_front();
+        for seen in [&mut past.changes, &mut past.looks] {
+            while seen.front().is_some_and(|when| when.elapsed_at(now) > WINDOW) {
+                seen.pop_front();
+            }
         }
         let seen_for = past.first.elapsed_at(now).min(WINDOW).max(Duration::from_secs(1));
         let lease = row.remaining.map(|left| {
@@ -135,6 +146,8 @@ impl State {
             holder: row.holder(),
             lease,
             hand_offs: past.changes.len() as f64 / seen_for.as_secs_f64(),
+            // A lock that has changed hands at most looks has surely done so more than once between some.
+            is_floor: past.changes.len() * 2 > past.looks.len(),
             row,
         }
     }

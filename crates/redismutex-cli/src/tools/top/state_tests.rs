@@ -79,6 +79,19 @@ fn a_changed_fence_is_a_hand_off() {
 }
 
 #[test]
+fn more_hand_offs_than_looks_are_shown_as_a_lower_bound() {
+    let (mut state, now) = view();
+    for look in 1..=20 {
+        // A thousand a second; the other once in five seconds.
+        let rows = vec![row("build", 500 * look, 0, 30), row("deploy", 2 + look / 10, 3, 30)];
+        state.take(Ok(rows), now + Duration::from_millis(500 * look));
+    }
+    let picture = drawn(&mut state);
+    assert!(picture.contains("≥2.0") && picture.contains(" 0.2"), "{picture}");
+    assert!(picture.contains("hand-offs/s ≥2.2"), "the sum is one, too: {picture}");
+}
+
+#[test]
 fn s_sorts_and_the_bar_stays_on_its_lock() {
     let (mut state, _) = view();
     assert_eq!(keys(&state), ["build", "deploy"]);

@@ -15,8 +15,8 @@ const PASSED_ON: [i32; 6] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2]
 /// Something that the supervisor has to look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Happening {
-    /// A signal came. From the terminal it has come to everybody in the foreground, the command included.
-    Signal { number: i32, from_terminal: bool },
+    /// A signal came. A key of the terminal has sent it to everybody in the foreground, the command included.
+    Signal { number: i32, from_key: bool },
     /// Something became of a child.
     Child,
     /// The lock is lost.
@@ -45,8 +45,11 @@ impl Signals {
                 let happening = match origin.signal {
                     SIGCHLD => Happening::Child,
                     number => {
-                        let from_terminal = origin.cause == Cause::Kernel;
-                        Happening::Signal { number, from_terminal }
+                        // The system itself sends HUP, too, when a terminal goes away: to the leader of the
+                        // session alone.
+                        let has_key = matches!(number, SIGINT | SIGQUIT);
+                        let from_key = has_key && origin.cause == Cause::Kernel;
+                        Happening::Signal { number, from_key }
                     }
                 };
                 if sender.send(happening).is_err() {

@@ -1,6 +1,6 @@
 //! The line that tells who holds the lock while we wait, for how long, and when it is our turn.
 
-use super::report::Report;
+use super::Report;
 use crate::text;
 use redismutex::blocking::RedisMutex;
 use redismutex::{Error, Inspection};

@@ -1,12 +1,12 @@
-//! What is said of a run: sentences for people, JSON for programs.
+//! What is said of a run or a wait: sentences for people, JSON for programs.
 //!
 //! The one writer of standard error and of the status descriptor, so that the moving line of a wait and
 //! what else there is to say do not get into each other's way. Owner tokens and passwords stay out of it.
 
-use super::wait_line::Line;
+pub(crate) mod wait_line;
+
 use crate::exit::Failure;
 use crate::{args::OnLost, text};
-use redismutex::Error;
 use redismutex::blocking::Guard;
 use serde_json::{Value, json};
 use std::ffi::OsStr;
@@ -15,6 +15,7 @@ use std::io::{self, Write};
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use wait_line::Line;
 
 /// In a log, the same holder is worth a new line this often.
 const REMIND: Duration = Duration::from_secs(60);
@@ -28,7 +29,7 @@ pub(crate) enum Event<'a> {
     LostLate,
     Exited { status: ExitStatus },
     Released { kept: Duration },
-    NotReleased { error: &'a Error },
+    NotReleased { message: &'a str },
     Failed { message: &'a str },
     Done { exit_code: u8 },
 }
@@ -51,8 +52,8 @@ impl Event<'_> {
                 Some(format!("the lock was lost: {done}"))
             }
             Self::LostLate => Some("the lock was lost before the command ended".to_owned()),
-            Self::NotReleased { error } => {
-                Some(format!("not released, it is free when its lease ends: {error}"))
+            Self::NotReleased { message } => {
+                Some(format!("not released, it is free when its lease ends: {message}"))
             }
             Self::Failed { message } => Some((*message).to_owned()),
             _ => None,
@@ -78,8 +79,8 @@ impl Event<'_> {
                 json!({"event": "exited", "code": status.code(), "signal": status.signal()})
             }
             Self::Released { kept } => json!({"event": "released", "kept_ms": millis(*kept)}),
-            Self::NotReleased { error } => {
-                json!({"event": "not released", "message": error.to_string()})
+            Self::NotReleased { message } => {
+                json!({"event": "not released", "message": message})
             }
             Self::Failed { message } => json!({"event": "failed", "message": message}),
             Self::Done { exit_code } => json!({"event": "done", "exit_code": exit_code}),
@@ -146,24 +147,30 @@ impl Report {
 
 impl State {
     fn show(&mut self, line: &Line) {
+        let fresh =
+            |(gist, when): &(String, Instant)| *gist == line.gist && when.elapsed() < REMIND;
+        let is_new = !self.told.as_ref().is_some_and(fresh);
+        if is_new {
+            self.told = Some((line.gist.clone(), Instant::now()));
+            self.tell(line);
+        }
         if self.lively {
             self.drawn = true;
             // Cut at the edge, not wrapped: a line that wrapped could not be taken back.
-            return to_stderr(&format!("\r\x1b[?7l\x1b[2m{}\x1b[0m\x1b[K\x1b[?7h", line.text));
+            to_stderr(&format!("\r\x1b[?7l\x1b[2m{}\x1b[0m\x1b[K\x1b[?7h", line.text));
+        } else if is_new && !self.json {
+            complain(&line.text);
         }
-        let fresh =
-            |(gist, when): &(String, Instant)| *gist == line.gist && when.elapsed() < REMIND;
-        if self.told.as_ref().is_some_and(fresh) {
-            return;
-        }
-        self.told = Some((line.gist.clone(), Instant::now()));
+    }
+
+    /// Programs are told whether or not a person looks on.
+    fn tell(&mut self, line: &Line) {
+        // They may be told on the very terminal.
+        self.erase();
         let Line { holder, place, waiting, .. } = line;
         self.machine(
             &json!({"event": "waiting", "holder": holder, "place": place, "waiting": waiting}),
         );
-        if !self.json {
-            complain(&line.text);
-        }
     }
 
     fn erase(&mut self) {
