@@ -60,13 +60,15 @@ impl Mutex {
 
     fn holder(&self, py: Python<'_>, key: KeyBytes) -> PyResult<Option<HolderParts>> {
         let mutex = self.mutex(py)?;
-        let holder = py.detach(|| mutex.holder(&key.0));
-        holder.map(|holder| holder.map(holder_parts)).map_err(|error| raised(py, &error))
+        interruptible(py, |look| internal::inspect(mutex, &key.0, look))?
+            .map(|seen| seen.holder.map(holder_parts))
+            .map_err(|error| raised(py, &error))
     }
 
     fn release_by_force(&self, py: Python<'_>, key: KeyBytes) -> PyResult<bool> {
         let mutex = self.mutex(py)?;
-        py.detach(|| mutex.release_by_force(&key.0)).map_err(|error| raised(py, &error))
+        interruptible(py, |look| internal::release_by_force(mutex, &key.0, look))?
+            .map_err(|error| raised(py, &error))
     }
 }
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from typing import Callable
 
 import pytest
 import redis
@@ -122,6 +123,31 @@ def test_the_interpreter_ends_with_live_guards(server: Server, key: str, how: st
     assert ended.returncode == 0, ended.stderr
     assert ended.stderr == ""
     assert time.monotonic() - begin < 8
+
+
+def test_ctrl_c_ends_a_look(own_server: Callable[..., Server], key: str) -> None:
+    """At a lock of a server that does not answer."""
+    from redismutex import RedisMutex
+
+    def handler(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    server = own_server()
+    mutex = RedisMutex(server.url)
+    mutex.holder(key)
+    before = signal.signal(signal.SIGALRM, handler)
+    os.kill(server.process.pid, signal.SIGSTOP)
+    try:
+        for look in (mutex.holder, mutex.release_by_force):
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
+            begin = time.monotonic()
+            with pytest.raises(KeyboardInterrupt):
+                look(key)
+            assert time.monotonic() - begin < 1.5
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        os.kill(server.process.pid, signal.SIGCONT)
 
 
 def test_no_io_in_finalisers(server: Server, conn: redis.StrictRedis, key: str) -> None:
