@@ -2,10 +2,10 @@
 
 use crate::convert::{KeyBytes, Seconds, holder_parts};
 use crate::errors::{forked, raised};
+use crate::kept::Kept;
 use crate::operation::{Operation, Outcome};
 use crate::reactor::{Reactor, Shared, Woken, lock};
 use crate::server::{Server, Settings, set, told};
-use crate::signals::Process;
 use pyo3::prelude::*;
 use redismutex::internal::{build_driven, python as internal};
 use redismutex::{Error, Key, RedisMutex};
@@ -15,9 +15,10 @@ use std::time::Duration;
 /// A connection that an event loop reads, and settings.
 #[pyclass(frozen, weakref, module = "redismutex._core")]
 pub(crate) struct AsyncMutex {
-    inner: Option<RedisMutex>,
+    // Before `kept`, which is to be the last.
+    mutex: RedisMutex,
     shared: Arc<Shared>,
-    process: Process,
+    kept: Arc<Kept<RedisMutex>>,
 }
 
 #[pymethods]
@@ -28,20 +29,20 @@ impl AsyncMutex {
         let opened = shared.clone();
         let builder = told!(server, RedisMutex::builder);
         let built = build_driven(builder, move |connection| opened.wake(Woken::Opened(connection)));
-        let inner = Some(built.map_err(|error| raised(py, &error))?);
-        Ok(Self { inner, shared, process: Process::this() })
+        let mutex = built.map_err(|error| raised(py, &error))?;
+        Ok(Self { kept: Arc::new(Kept::new(mutex.clone())), mutex, shared })
     }
 
     /// The same connection with these settings.
     fn configured(&self, py: Python<'_>, settings: Settings) -> PyResult<Self> {
         let mutex = set!(self.mutex(py)?.clone(), settings);
-        Ok(Self { inner: Some(mutex), shared: self.shared.clone(), process: self.process })
+        Ok(Self { mutex, shared: self.shared.clone(), kept: self.kept.clone() })
     }
 
     #[pyo3(signature = (key, token=None))]
     fn acquire(&self, py: Python<'_>, key: KeyBytes, token: Option<String>) -> PyResult<Operation> {
         let mutex = self.mutex(py)?.clone();
-        Ok(Operation::new(&self.shared, async move {
+        Ok(Operation::new(&self.shared, &self.kept, async move {
             match internal::acquire_async(&mutex, &key.0, token.as_deref()).await {
                 Ok(guard) => Outcome::Acquired(guard),
                 Err(error) => Outcome::Failed(error),
@@ -57,7 +58,7 @@ impl AsyncMutex {
         token: Option<String>,
     ) -> PyResult<Operation> {
         let once = self.mutex(py)?.clone().with_block_time(Duration::ZERO);
-        Ok(Operation::new(&self.shared, async move {
+        Ok(Operation::new(&self.shared, &self.kept, async move {
             match internal::acquire_async(&once, &key.0, token.as_deref()).await {
                 Ok(guard) => Outcome::Acquired(guard),
                 Err(Error::BlockTimeExceeded { .. }) => Outcome::Nothing,
@@ -68,7 +69,7 @@ impl AsyncMutex {
 
     fn holder(&self, py: Python<'_>, key: KeyBytes) -> PyResult<Operation> {
         let mutex = self.mutex(py)?.clone();
-        Ok(Operation::new(&self.shared, async move {
+        Ok(Operation::new(&self.shared, &self.kept, async move {
             match mutex.holder(&key.0).await {
                 Ok(holder) => Outcome::Holder(holder.map(holder_parts)),
                 Err(error) => Outcome::Failed(error),
@@ -78,7 +79,7 @@ impl AsyncMutex {
 
     fn release_by_force(&self, py: Python<'_>, key: KeyBytes) -> PyResult<Operation> {
         let mutex = self.mutex(py)?.clone();
-        Ok(Operation::new(&self.shared, async move {
+        Ok(Operation::new(&self.shared, &self.kept, async move {
             mutex.release_by_force(&key.0).await.map_or_else(Outcome::Failed, Outcome::Flag)
         }))
     }
@@ -86,23 +87,7 @@ impl AsyncMutex {
 
 impl AsyncMutex {
     fn mutex(&self, py: Python<'_>) -> PyResult<&RedisMutex> {
-        match &self.inner {
-            Some(mutex) if self.process.is_this() => Ok(mutex),
-            _ => Err(forked(py)),
-        }
-    }
-}
-
-impl Drop for AsyncMutex {
-    fn drop(&mut self) {
-        let inner = self.inner.take();
-        if self.process.is_this() {
-            // Closing may wait for a moment, and for threads that want the interpreter.
-            Python::attach(|py| py.detach(|| drop(inner)));
-        } else {
-            // Its threads are not here, and what they locked stays locked.
-            std::mem::forget(inner);
-        }
+        if self.kept.is_of_this_process() { Ok(&self.mutex) } else { Err(forked(py)) }
     }
 }
 
@@ -115,10 +100,11 @@ pub(crate) struct AsyncGuard {
     place: Place,
     shared: Arc<Shared>,
     lookout: internal::Lookout,
-    process: Process,
     key: Key,
     value: String,
     fence: Option<u64>,
+    // The last field: see there.
+    kept: Arc<Kept<RedisMutex>>,
 }
 
 #[pymethods]
@@ -142,13 +128,13 @@ impl AsyncGuard {
     }
 
     fn is_lost(&self) -> bool {
-        !self.process.is_this() || self.lookout.is_lost()
+        !self.kept.is_of_this_process() || self.lookout.is_lost()
     }
 
     /// Completes when the lock is lost.
     fn lost(&self) -> Operation {
         let lost = self.lookout.lost();
-        Operation::new(&self.shared, async move {
+        Operation::new(&self.shared, &self.kept, async move {
             lost.await;
             Outcome::Nothing
         })
@@ -157,7 +143,7 @@ impl AsyncGuard {
     fn extend(&self, py: Python<'_>, expiry: Seconds) -> PyResult<Operation> {
         self.check(py)?;
         let (place, key) = (self.place.clone(), self.key.clone());
-        Ok(Operation::new(&self.shared, async move {
+        Ok(Operation::new(&self.shared, &self.kept, async move {
             let mut borrowed = Borrowed::of(place);
             match &mut borrowed.guard {
                 Some(guard) => match guard.extend(expiry.0).await {
@@ -172,7 +158,7 @@ impl AsyncGuard {
     fn release(&self, py: Python<'_>) -> PyResult<Operation> {
         self.check(py)?;
         let (place, key) = (self.place.clone(), self.key.clone());
-        Ok(Operation::new(&self.shared, async move {
+        Ok(Operation::new(&self.shared, &self.kept, async move {
             let held = lock(&place).take();
             match held {
                 Some(guard) => match guard.release().await {
@@ -185,7 +171,7 @@ impl AsyncGuard {
     }
 
     fn leak(&self) {
-        if self.process.is_this()
+        if self.kept.is_of_this_process()
             && let Some(guard) = lock(&self.place).take()
         {
             guard.leak();
@@ -194,26 +180,34 @@ impl AsyncGuard {
 }
 
 impl AsyncGuard {
-    pub(crate) fn new(guard: redismutex::Guard, shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(
+        guard: redismutex::Guard,
+        shared: Arc<Shared>,
+        kept: Arc<Kept<RedisMutex>>,
+    ) -> Self {
         Self {
             shared,
             lookout: internal::Lookout::of_async(&guard),
-            process: Process::this(),
             key: guard.key().clone(),
             value: guard.value().to_owned(),
             fence: guard.fence().map(u64::from),
             place: Arc::new(Mutex::new(Some(guard))),
+            kept,
         }
     }
 
     fn check(&self, py: Python<'_>) -> PyResult<()> {
-        if self.process.is_this() { Ok(()) } else { Err(raised(py, &internal::lost(&self.key))) }
+        if self.kept.is_of_this_process() {
+            Ok(())
+        } else {
+            Err(raised(py, &internal::lost(&self.key)))
+        }
     }
 }
 
 impl Drop for AsyncGuard {
     fn drop(&mut self) {
-        if !self.process.is_this() {
+        if !self.kept.is_of_this_process() {
             std::mem::forget(lock(&self.place).take());
         }
     }

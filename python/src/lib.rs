@@ -8,6 +8,7 @@ mod asynchronous;
 mod blocking;
 mod convert;
 mod errors;
+mod kept;
 mod operation;
 mod reactor;
 mod rules;
@@ -35,6 +36,7 @@ mod _core {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        super::kept::wait_at_exit(module.py())?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }
