@@ -4,12 +4,13 @@ use crate::convert::{KeyBytes, Seconds, holder_parts};
 use crate::errors::{forked, raised};
 use crate::kept::Kept;
 use crate::operation::{Operation, Outcome};
-use crate::reactor::{Reactor, Shared, Woken, lock};
+use crate::place::Place;
+use crate::reactor::{Reactor, Shared, Woken};
 use crate::server::{Server, Settings, set, told};
 use pyo3::prelude::*;
 use redismutex::internal::{build_driven, python as internal};
 use redismutex::{Error, Key, RedisMutex};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A connection that an event loop reads, and settings.
@@ -91,9 +92,6 @@ impl AsyncMutex {
     }
 }
 
-/// Where a guard is while nothing is being done with it.
-type Place = Arc<Mutex<Option<redismutex::Guard>>>;
-
 /// A lock that is held. Dropped, it is given back; the socket is never waited for.
 #[pyclass(frozen, module = "redismutex._core")]
 pub(crate) struct AsyncGuard {
@@ -144,12 +142,12 @@ impl AsyncGuard {
         self.check(py)?;
         let (place, key) = (self.place.clone(), self.key.clone());
         Ok(Operation::new(&self.shared, &self.kept, async move {
-            let mut borrowed = Borrowed::of(place);
-            match &mut borrowed.guard {
-                Some(guard) => match guard.extend(expiry.0).await {
-                    Ok(()) => Outcome::Nothing,
-                    Err(error) => Outcome::Failed(error),
-                },
+            let Some(mut loan) = place.borrow().await else {
+                return Outcome::NotHeld(key);
+            };
+            match loan.unless_ended(async |guard| guard.extend(expiry.0).await).await {
+                Some(Ok(())) => Outcome::Nothing,
+                Some(Err(error)) => Outcome::Failed(error),
                 None => Outcome::NotHeld(key),
             }
         }))
@@ -159,8 +157,7 @@ impl AsyncGuard {
         self.check(py)?;
         let (place, key) = (self.place.clone(), self.key.clone());
         Ok(Operation::new(&self.shared, &self.kept, async move {
-            let held = lock(&place).take();
-            match held {
+            match place.take().await {
                 Some(guard) => match guard.release().await {
                     Ok(()) => Outcome::Nothing,
                     Err(error) => Outcome::Failed(error),
@@ -171,10 +168,8 @@ impl AsyncGuard {
     }
 
     fn leak(&self) {
-        if self.kept.is_of_this_process()
-            && let Some(guard) = lock(&self.place).take()
-        {
-            guard.leak();
+        if self.kept.is_of_this_process() {
+            self.place.leak();
         }
     }
 }
@@ -191,7 +186,7 @@ impl AsyncGuard {
             key: guard.key().clone(),
             value: guard.value().to_owned(),
             fence: guard.fence().map(u64::from),
-            place: Arc::new(Mutex::new(Some(guard))),
+            place: Place::of(guard),
             kept,
         }
     }
@@ -208,26 +203,7 @@ impl AsyncGuard {
 impl Drop for AsyncGuard {
     fn drop(&mut self) {
         if !self.kept.is_of_this_process() {
-            std::mem::forget(lock(&self.place).take());
+            self.place.forget();
         }
-    }
-}
-
-/// A guard while something is done with it; put back however that ends.
-struct Borrowed {
-    place: Place,
-    guard: Option<redismutex::Guard>,
-}
-
-impl Borrowed {
-    fn of(place: Place) -> Self {
-        let guard = lock(&place).take();
-        Self { place, guard }
-    }
-}
-
-impl Drop for Borrowed {
-    fn drop(&mut self) {
-        *lock(&self.place) = self.guard.take();
     }
 }

@@ -10,6 +10,7 @@ mod convert;
 mod errors;
 mod kept;
 mod operation;
+mod place;
 mod reactor;
 mod rules;
 mod server;

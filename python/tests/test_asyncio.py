@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
+import signal
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -104,6 +106,70 @@ async def test_a_task_sees_only_what_is_its_own(mutex: RedisMutex, key: str) -> 
         async with mutex.acquire_lock(key + "2"):
             assert mutex.key == key + "2"
         assert mutex.key == key
+
+
+async def heartbeat(guard: Any) -> None:
+    while True:
+        await guard.extend(9)
+
+
+async def test_a_release_wins_over_an_extension(mutex: RedisMutex, conn: redis.StrictRedis, key: str) -> None:
+    """Its caller is cancelled, but that has not come through when the block ends."""
+    for _ in range(20):
+        async with mutex.acquire(key) as guard:
+            beating = asyncio.ensure_future(heartbeat(guard))
+            await asyncio.sleep(0.003)
+            beating.cancel()
+        assert leftovers(conn, key) == []
+        with pytest.raises((asyncio.CancelledError, MutexUnlockError)):
+            await beating
+    async with mutex.acquire(key) as guard:
+        beating = asyncio.ensure_future(heartbeat(guard))
+        await asyncio.sleep(0.01)
+    with pytest.raises(MutexUnlockError):
+        await asyncio.wait_for(beating, 2)
+    assert leftovers(conn, key) == []
+
+
+async def test_a_leak_wins_over_an_extension(mutex: RedisMutex, conn: redis.StrictRedis, key: str) -> None:
+    mutex.renew, mutex.expiry = True, 0.5
+    guard = await mutex.acquire(key)
+    extending = asyncio.ensure_future(guard.extend(0.6))
+    await asyncio.sleep(0)
+    guard.leak()
+    await asyncio.gather(extending, return_exceptions=True)
+    del guard, extending
+    gc.collect()
+    assert conn.exists(key)
+    await asyncio.sleep(1)
+    assert not conn.exists(key)
+
+
+async def test_extensions_take_turns(mutex: RedisMutex, key: str) -> None:
+    async with mutex.acquire(key) as guard:
+        await asyncio.gather(*(guard.extend(20 + number) for number in range(5)))
+        assert guard.remaining() > 15
+
+
+async def test_a_release_cancelled_before_its_turn_gives_back(own_server: Any, key: str) -> None:
+    server = own_server()
+    guard = await RedisMutex(server.url).acquire(key)
+    os.kill(server.process.pid, signal.SIGSTOP)
+    try:
+        extending = asyncio.ensure_future(guard.extend(9))
+        await asyncio.sleep(0.05)
+        releasing = asyncio.ensure_future(guard.release())
+        await asyncio.sleep(0)
+        extending.cancel()
+        releasing.cancel()
+        await asyncio.gather(extending, releasing, return_exceptions=True)
+    finally:
+        os.kill(server.process.pid, signal.SIGCONT)
+    for _ in range(100):
+        if not leftovers(server.client(), key):
+            return
+        await asyncio.sleep(0.02)
+    pytest.fail("it is still held")
 
 
 async def test_busy(mutex: RedisMutex, conn: redis.StrictRedis, key: str) -> None:
