@@ -297,15 +297,17 @@ class RedisMutex(Configured):
     def _transport(self) -> Transport:
         """The way to the server, with the settings as they are now, for the running loop."""
         loop = _loop.current()
-        if self._ready is not None and self._ready[0] is loop:
-            return self._ready[1]
-        ready: Transport
+        # Once: another thread's loop may change it at any time.
+        ready = self._ready
+        if ready is not None and ready[0] is loop:
+            return ready[1]
+        transport: Transport
         if self._server is None:
-            ready = ClientTransport(self.redis, self._native_settings())
+            transport = ClientTransport(self.redis, self._native_settings())
         else:
-            ready = NativeTransport(loop, self._server, self._native_settings())
-        self._ready = (loop, ready)
-        return ready
+            transport = NativeTransport(loop, self._server, self._native_settings())
+        self._ready = (loop, transport)
+        return transport
 
     def _changed(self) -> None:
         self._ready = None
