@@ -89,8 +89,8 @@ class Configured(Settings):
         raise TypeError(f"a key is str or bytes, not {key!r}")
 
     def __repr__(self) -> str:
-        place = self._server["url"] if self._server is not None else repr(self.redis)
-        return f"<{type(self).__module__}.{type(self).__qualname__} {self.transport} {place}>"
+        place = self.redis if self._server is None else self._server["url"]
+        return f"<{type(self).__module__}.{type(self).__qualname__} {self.transport} {_server.shown(place)}>"
 
 
 def _choose(connection: Any, transport: str) -> tuple[Optional[Server], str]:
@@ -102,7 +102,8 @@ def _choose(connection: Any, transport: str) -> tuple[Optional[Server], str]:
         return _server.of_url(connection), "native"
     if isinstance(connection, (str, type)) or not _server.is_client(connection):
         raise TypeError(
-            f"a redis or valkey client or a URL like 'redis://localhost:6379/0' is needed, not {connection!r}"
+            "a redis or valkey client or a URL like 'redis://localhost:6379/0' is needed, "
+            f"not {_server.shown(connection)}"
         )
     _server.refuse_replica(connection)
     if transport == "client":
