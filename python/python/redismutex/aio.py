@@ -168,11 +168,10 @@ class RedisMutex(Configured):
     by many tasks and loops: what a task acquires with `acquire_lock` only it can release.
     """
 
-    def __init__(self, redis_conn: Any, *args: Any, **kwargs: Any) -> None:
+    def _begin(self) -> None:
         self._stacks: weakref.WeakKeyDictionary[Any, Stack[Guard]] = weakref.WeakKeyDictionary()
         self._ready: Optional[tuple[_loop.Loop, Transport]] = None
-        super().__init__(redis_conn, *args, **kwargs)
-        if self.transport == "client" and not _server.is_async_client(redis_conn):
+        if self.transport == "client" and not _server.is_async_client(self.redis):
             raise MutexConfigError(
                 "a client like this one would block the event loop: give one of redis.asyncio or valkey.asyncio"
             )
@@ -325,9 +324,9 @@ class RedisMutex(Configured):
         self._ready = None
 
     def _mine(self) -> Stack[Guard]:
+        task = asyncio.current_task()
         if task is None:
             raise RuntimeError("there is no task here to hold a lock: use a guard, of acquire(key)")
-        task = asyncio.current_task()
         stack = self._stacks.get(task)
         if stack is None:
             stack = self._stacks[task] = Stack()
