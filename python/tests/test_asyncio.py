@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import selectors
 import signal
 import sys
 import time
@@ -398,6 +399,20 @@ async def test_one_connection_for_many_tasks(server: Server, conn: redis.StrictR
     await guard.release()
     await asyncio.wait_for(asyncio.gather(*waiting), 5)
     assert leftovers(conn, key) == []
+
+
+async def test_after_a_full_socket_the_loop_rests(server: Server, key: str) -> None:
+    """Requests that do not go out at once have it watched for writing, and no longer than that."""
+    mutex = RedisMutex(server.url, label="x" * 50000)
+
+    async def work(number: int) -> None:
+        await (await mutex.acquire(f"{key}:{number}")).release()
+
+    for _ in range(5):
+        await asyncio.gather(*(work(number) for number in range(100)))
+        await asyncio.sleep(0.02)
+        watched = asyncio.get_running_loop()._selector.get_map().values()
+        assert not any(one.events & selectors.EVENT_WRITE for one in watched)
 
 
 async def test_no_server(key: str) -> None:
