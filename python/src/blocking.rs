@@ -2,7 +2,7 @@
 
 use crate::convert::{HolderParts, KeyBytes, Seconds, holder_parts};
 use crate::errors::{forked, named, raised};
-use crate::kept::Kept;
+use crate::kept::{Kept, give_back_later};
 use crate::server::{Server, Settings, set, told};
 use crate::signals::interruptible;
 use pyo3::prelude::*;
@@ -194,7 +194,7 @@ impl Drop for Guard {
     fn drop(&mut self) {
         let held = self.held.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         match held {
-            Some(guard) if self.kept.is_of_this_process() => internal::drop_later(guard),
+            Some(guard) if self.kept.is_of_this_process() => give_back_later(guard),
             inherited => std::mem::forget(inherited),
         }
     }

@@ -27,6 +27,8 @@ mod _core {
     #[pymodule_export]
     use super::blocking::{Guard, Mutex};
     #[pymodule_export]
+    use super::kept::settle;
+    #[pymodule_export]
     use super::operation::Operation;
     #[pymodule_export]
     use super::reactor::Reactor;
@@ -37,7 +39,6 @@ mod _core {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        super::kept::wait_at_exit(module.py())?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

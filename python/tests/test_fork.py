@@ -123,6 +123,24 @@ def test_the_child_does_not_wait_for_an_extension_of_the_parent(
     guard.release()
 
 
+def throws_away(url: str, key: str, transport: str) -> None:
+    RedisMutex(redis.from_url(url), transport=transport).acquire(key)
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_what_a_process_throws_away_at_its_end_is_given_back(
+    server: Server, conn: redis.StrictRedis, key: str, transport: str, method: str
+) -> None:
+    """multiprocessing ends its children in a way of its own."""
+    for number in range(10 if method == "fork" else 2):
+        args = (server.url, f"{key}:{number}", transport)
+        child = multiprocessing.get_context(method).Process(target=throws_away, args=args)
+        child.start()
+        child.join()
+        assert child.exitcode == 0
+        assert leftovers(conn, f"{key}:{number}") == []
+
+
 def work_of_a_process(job: tuple[int, str]) -> int:
     port, key = job
     conn = redis.StrictRedis(host="127.0.0.1", port=port, db=1)

@@ -6,7 +6,6 @@ what a reply means.
 
 from __future__ import annotations
 
-import atexit
 import heapq
 import itertools
 import os
@@ -20,6 +19,7 @@ from typing import Any, Callable, Optional, TypeVar
 from . import _core, _dialect
 from ._core_types import HolderParts, Key, NativeSettings
 from ._dialect import Dialect, Todo
+from ._end import before_end
 from .errors import BlockTimeExceedError, LockLost, MutexUnavailableError, MutexUnlockError
 
 T = TypeVar("T")
@@ -254,7 +254,7 @@ def _background() -> _Background:
     return _the_background
 
 
-atexit.register(lambda: _background().settle())
+before_end(lambda: _background().settle())
 
 
 def _after_fork_in_child() -> None:
