@@ -2,22 +2,24 @@
 
 use crate::convert::{KeyBytes, Seconds, holder_parts};
 use crate::errors::{forked, raised};
+use crate::kept::Kept;
 use crate::operation::{Operation, Outcome};
-use crate::reactor::{Reactor, Shared, Woken, lock};
+use crate::place::Place;
+use crate::reactor::{Reactor, Shared, Woken};
 use crate::server::{Server, Settings, set, told};
-use crate::signals::Process;
 use pyo3::prelude::*;
 use redismutex::internal::{build_driven, python as internal};
 use redismutex::{Error, Key, RedisMutex};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A connection that an event loop reads, and settings.
 #[pyclass(frozen, weakref, module = "redismutex._core")]
 pub(crate) struct AsyncMutex {
-    inner: Option<RedisMutex>,
+    // Before `kept`, which is to be the last.
+    mutex: RedisMutex,
     shared: Arc<Shared>,
-    process: Process,
+    kept: Arc<Kept<RedisMutex>>,
 }
 
 #[pymethods]
@@ -28,20 +30,20 @@ impl AsyncMutex {
         let opened = shared.clone();
         let builder = told!(server, RedisMutex::builder);
         let built = build_driven(builder, move |connection| opened.wake(Woken::Opened(connection)));
-        let inner = Some(built.map_err(|error| raised(py, &error))?);
-        Ok(Self { inner, shared, process: Process::this() })
+        let mutex = built.map_err(|error| raised(py, &error))?;
+        Ok(Self { kept: Arc::new(Kept::new(mutex.clone())), mutex, shared })
     }
 
     /// The same connection with these settings.
     fn configured(&self, py: Python<'_>, settings: Settings) -> PyResult<Self> {
         let mutex = set!(self.mutex(py)?.clone(), settings);
-        Ok(Self { inner: Some(mutex), shared: self.shared.clone(), process: self.process })
+        Ok(Self { mutex, shared: self.shared.clone(), kept: self.kept.clone() })
     }
 
     #[pyo3(signature = (key, token=None))]
     fn acquire(&self, py: Python<'_>, key: KeyBytes, token: Option<String>) -> PyResult<Operation> {
         let mutex = self.mutex(py)?.clone();
-        Ok(Operation::new(&self.shared, async move {
+        Ok(Operation::new(&self.shared, &self.kept, async move {
             match internal::acquire_async(&mutex, &key.0, token.as_deref()).await {
                 Ok(guard) => Outcome::Acquired(guard),
                 Err(error) => Outcome::Failed(error),
@@ -57,7 +59,7 @@ impl AsyncMutex {
         token: Option<String>,
     ) -> PyResult<Operation> {
         let once = self.mutex(py)?.clone().with_block_time(Duration::ZERO);
-        Ok(Operation::new(&self.shared, async move {
+        Ok(Operation::new(&self.shared, &self.kept, async move {
             match internal::acquire_async(&once, &key.0, token.as_deref()).await {
                 Ok(guard) => Outcome::Acquired(guard),
                 Err(Error::BlockTimeExceeded { .. }) => Outcome::Nothing,
@@ -68,7 +70,7 @@ impl AsyncMutex {
 
     fn holder(&self, py: Python<'_>, key: KeyBytes) -> PyResult<Operation> {
         let mutex = self.mutex(py)?.clone();
-        Ok(Operation::new(&self.shared, async move {
+        Ok(Operation::new(&self.shared, &self.kept, async move {
             match mutex.holder(&key.0).await {
                 Ok(holder) => Outcome::Holder(holder.map(holder_parts)),
                 Err(error) => Outcome::Failed(error),
@@ -78,7 +80,7 @@ impl AsyncMutex {
 
     fn release_by_force(&self, py: Python<'_>, key: KeyBytes) -> PyResult<Operation> {
         let mutex = self.mutex(py)?.clone();
-        Ok(Operation::new(&self.shared, async move {
+        Ok(Operation::new(&self.shared, &self.kept, async move {
             mutex.release_by_force(&key.0).await.map_or_else(Outcome::Failed, Outcome::Flag)
         }))
     }
@@ -86,28 +88,9 @@ impl AsyncMutex {
 
 impl AsyncMutex {
     fn mutex(&self, py: Python<'_>) -> PyResult<&RedisMutex> {
-        match &self.inner {
-            Some(mutex) if self.process.is_this() => Ok(mutex),
-            _ => Err(forked(py)),
-        }
+        if self.kept.is_of_this_process() { Ok(&self.mutex) } else { Err(forked(py)) }
     }
 }
-
-impl Drop for AsyncMutex {
-    fn drop(&mut self) {
-        let inner = self.inner.take();
-        if self.process.is_this() {
-            // Closing may wait for a moment, and for threads that want the interpreter.
-            Python::attach(|py| py.detach(|| drop(inner)));
-        } else {
-            // Its threads are not here, and what they locked stays locked.
-            std::mem::forget(inner);
-        }
-    }
-}
-
-/// Where a guard is while nothing is being done with it.
-type Place = Arc<Mutex<Option<redismutex::Guard>>>;
 
 /// A lock that is held. Dropped, it is given back; the socket is never waited for.
 #[pyclass(frozen, module = "redismutex._core")]
@@ -115,10 +98,11 @@ pub(crate) struct AsyncGuard {
     place: Place,
     shared: Arc<Shared>,
     lookout: internal::Lookout,
-    process: Process,
     key: Key,
     value: String,
     fence: Option<u64>,
+    // The last field: see there.
+    kept: Arc<Kept<RedisMutex>>,
 }
 
 #[pymethods]
@@ -142,13 +126,13 @@ impl AsyncGuard {
     }
 
     fn is_lost(&self) -> bool {
-        !self.process.is_this() || self.lookout.is_lost()
+        !self.kept.is_of_this_process() || self.lookout.is_lost()
     }
 
     /// Completes when the lock is lost.
     fn lost(&self) -> Operation {
         let lost = self.lookout.lost();
-        Operation::new(&self.shared, async move {
+        Operation::new(&self.shared, &self.kept, async move {
             lost.await;
             Outcome::Nothing
         })
@@ -157,13 +141,13 @@ impl AsyncGuard {
     fn extend(&self, py: Python<'_>, expiry: Seconds) -> PyResult<Operation> {
         self.check(py)?;
         let (place, key) = (self.place.clone(), self.key.clone());
-        Ok(Operation::new(&self.shared, async move {
-            let mut borrowed = Borrowed::of(place);
-            match &mut borrowed.guard {
-                Some(guard) => match guard.extend(expiry.0).await {
-                    Ok(()) => Outcome::Nothing,
-                    Err(error) => Outcome::Failed(error),
-                },
+        Ok(Operation::new(&self.shared, &self.kept, async move {
+            let Some(mut loan) = place.borrow().await else {
+                return Outcome::NotHeld(key);
+            };
+            match loan.unless_ended(async |guard| guard.extend(expiry.0).await).await {
+                Some(Ok(())) => Outcome::Nothing,
+                Some(Err(error)) => Outcome::Failed(error),
                 None => Outcome::NotHeld(key),
             }
         }))
@@ -172,9 +156,8 @@ impl AsyncGuard {
     fn release(&self, py: Python<'_>) -> PyResult<Operation> {
         self.check(py)?;
         let (place, key) = (self.place.clone(), self.key.clone());
-        Ok(Operation::new(&self.shared, async move {
-            let held = lock(&place).take();
-            match held {
+        Ok(Operation::new(&self.shared, &self.kept, async move {
+            match place.take().await {
                 Some(guard) => match guard.release().await {
                     Ok(()) => Outcome::Nothing,
                     Err(error) => Outcome::Failed(error),
@@ -185,55 +168,42 @@ impl AsyncGuard {
     }
 
     fn leak(&self) {
-        if self.process.is_this()
-            && let Some(guard) = lock(&self.place).take()
-        {
-            guard.leak();
+        if self.kept.is_of_this_process() {
+            self.place.leak();
         }
     }
 }
 
 impl AsyncGuard {
-    pub(crate) fn new(guard: redismutex::Guard, shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(
+        guard: redismutex::Guard,
+        shared: Arc<Shared>,
+        kept: Arc<Kept<RedisMutex>>,
+    ) -> Self {
         Self {
             shared,
             lookout: internal::Lookout::of_async(&guard),
-            process: Process::this(),
             key: guard.key().clone(),
             value: guard.value().to_owned(),
             fence: guard.fence().map(u64::from),
-            place: Arc::new(Mutex::new(Some(guard))),
+            place: Place::of(guard),
+            kept,
         }
     }
 
     fn check(&self, py: Python<'_>) -> PyResult<()> {
-        if self.process.is_this() { Ok(()) } else { Err(raised(py, &internal::lost(&self.key))) }
+        if self.kept.is_of_this_process() {
+            Ok(())
+        } else {
+            Err(raised(py, &internal::lost(&self.key)))
+        }
     }
 }
 
 impl Drop for AsyncGuard {
     fn drop(&mut self) {
-        if !self.process.is_this() {
-            std::mem::forget(lock(&self.place).take());
+        if !self.kept.is_of_this_process() {
+            self.place.forget();
         }
-    }
-}
-
-/// A guard while something is done with it; put back however that ends.
-struct Borrowed {
-    place: Place,
-    guard: Option<redismutex::Guard>,
-}
-
-impl Borrowed {
-    fn of(place: Place) -> Self {
-        let guard = lock(&place).take();
-        Self { place, guard }
-    }
-}
-
-impl Drop for Borrowed {
-    fn drop(&mut self) {
-        *lock(&self.place) = self.guard.take();
     }
 }

@@ -2,20 +2,22 @@
 
 use crate::convert::{HolderParts, KeyBytes, Seconds, holder_parts};
 use crate::errors::{forked, named, raised};
+use crate::kept::{Kept, give_back_later};
 use crate::server::{Server, Settings, set, told};
-use crate::signals::{Process, interruptible};
+use crate::signals::interruptible;
 use pyo3::prelude::*;
 use redismutex::blocking;
 use redismutex::internal::python as internal;
 use redismutex::{Error, Key};
-use std::sync::{Mutex as StdMutex, PoisonError};
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 
 /// A connection and settings.
 #[pyclass(frozen, weakref, module = "redismutex._core")]
 pub(crate) struct Mutex {
-    inner: Option<blocking::RedisMutex>,
-    process: Process,
+    // Before `kept`, which is to be the last.
+    mutex: blocking::RedisMutex,
+    kept: Arc<Kept<blocking::RedisMutex>>,
 }
 
 #[pymethods]
@@ -23,23 +25,21 @@ impl Mutex {
     #[new]
     fn new(py: Python<'_>, server: Server) -> PyResult<Self> {
         let built = told!(server, blocking::RedisMutex::builder).build();
-        Ok(Self {
-            inner: Some(built.map_err(|error| raised(py, &error))?),
-            process: Process::this(),
-        })
+        let mutex = built.map_err(|error| raised(py, &error))?;
+        Ok(Self { kept: Arc::new(Kept::new(mutex.clone())), mutex })
     }
 
     /// The same connection with these settings.
     fn configured(&self, py: Python<'_>, settings: Settings) -> PyResult<Self> {
         let mutex = set!(self.mutex(py)?.clone(), settings);
-        Ok(Self { inner: Some(mutex), process: self.process })
+        Ok(Self { mutex, kept: self.kept.clone() })
     }
 
     #[pyo3(signature = (key, token=None))]
     fn acquire(&self, py: Python<'_>, key: KeyBytes, token: Option<String>) -> PyResult<Guard> {
         let mutex = self.mutex(py)?;
         interruptible(py, |look| internal::acquire(mutex, &key.0, token.as_deref(), look))?
-            .map(Guard::new)
+            .map(|guard| self.guard(guard))
             .map_err(|error| raised(py, &error))
     }
 
@@ -52,7 +52,7 @@ impl Mutex {
     ) -> PyResult<Option<Guard>> {
         let once = self.mutex(py)?.clone().with_block_time(Duration::ZERO);
         match interruptible(py, |look| internal::acquire(&once, &key.0, token.as_deref(), look))? {
-            Ok(guard) => Ok(Some(Guard::new(guard))),
+            Ok(guard) => Ok(Some(self.guard(guard))),
             Err(Error::BlockTimeExceeded { .. }) => Ok(None),
             Err(error) => Err(raised(py, &error)),
         }
@@ -60,35 +60,25 @@ impl Mutex {
 
     fn holder(&self, py: Python<'_>, key: KeyBytes) -> PyResult<Option<HolderParts>> {
         let mutex = self.mutex(py)?;
-        let holder = py.detach(|| mutex.holder(&key.0));
-        holder.map(|holder| holder.map(holder_parts)).map_err(|error| raised(py, &error))
+        interruptible(py, |look| internal::inspect(mutex, &key.0, look))?
+            .map(|seen| seen.holder.map(holder_parts))
+            .map_err(|error| raised(py, &error))
     }
 
     fn release_by_force(&self, py: Python<'_>, key: KeyBytes) -> PyResult<bool> {
         let mutex = self.mutex(py)?;
-        py.detach(|| mutex.release_by_force(&key.0)).map_err(|error| raised(py, &error))
+        interruptible(py, |look| internal::release_by_force(mutex, &key.0, look))?
+            .map_err(|error| raised(py, &error))
     }
 }
 
 impl Mutex {
     fn mutex(&self, py: Python<'_>) -> PyResult<&blocking::RedisMutex> {
-        match &self.inner {
-            Some(mutex) if self.process.is_this() => Ok(mutex),
-            _ => Err(forked(py)),
-        }
+        if self.kept.is_of_this_process() { Ok(&self.mutex) } else { Err(forked(py)) }
     }
-}
 
-impl Drop for Mutex {
-    fn drop(&mut self) {
-        let inner = self.inner.take();
-        if self.process.is_this() {
-            // Closing may wait for a moment, and for threads that want the interpreter.
-            Python::attach(|py| py.detach(|| drop(inner)));
-        } else {
-            // Its threads are not here, and what they locked stays locked.
-            std::mem::forget(inner);
-        }
+    fn guard(&self, guard: blocking::Guard) -> Guard {
+        Guard::new(guard, self.kept.clone())
     }
 }
 
@@ -98,10 +88,11 @@ pub(crate) struct Guard {
     /// Taken out for as long as something is done with it.
     held: StdMutex<Option<blocking::Guard>>,
     lookout: internal::Lookout,
-    process: Process,
     key: Key,
     value: String,
     fence: Option<u64>,
+    // The last field: see there.
+    kept: Arc<Kept<blocking::RedisMutex>>,
 }
 
 #[pymethods]
@@ -125,7 +116,7 @@ impl Guard {
     }
 
     fn is_lost(&self) -> bool {
-        !self.process.is_this() || self.lookout.is_lost()
+        !self.kept.is_of_this_process() || self.lookout.is_lost()
     }
 
     /// Waits for up to so many seconds for the loss; tells whether it came.
@@ -136,10 +127,11 @@ impl Guard {
     }
 
     fn extend(&self, py: Python<'_>, expiry: Seconds) -> PyResult<()> {
+        self.check(py)?;
         interruptible(py, |look| {
             // Others who want to do something with it wait here, not in the interpreter.
             let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-            match held.as_mut().filter(|_| self.process.is_this()) {
+            match held.as_mut() {
                 Some(guard) => internal::extend(guard, expiry.0, look).map(Some),
                 None => Some(None),
             }
@@ -149,9 +141,7 @@ impl Guard {
     }
 
     fn release(&self, py: Python<'_>) -> PyResult<()> {
-        if !self.process.is_this() {
-            return Err(raised(py, &internal::lost(&self.key)));
-        }
+        self.check(py)?;
         let released = interruptible(py, |look| {
             let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).take();
             held.map_or(Some(None), |guard| internal::release(guard, look).map(Some))
@@ -168,7 +158,7 @@ impl Guard {
     }
 
     fn leak(&self, py: Python<'_>) {
-        if self.process.is_this() {
+        if self.kept.is_of_this_process() {
             let held =
                 py.detach(|| self.held.lock().unwrap_or_else(PoisonError::into_inner).take());
             if let Some(guard) = held {
@@ -179,14 +169,23 @@ impl Guard {
 }
 
 impl Guard {
-    fn new(guard: blocking::Guard) -> Self {
+    fn new(guard: blocking::Guard, kept: Arc<Kept<blocking::RedisMutex>>) -> Self {
         Self {
             lookout: internal::Lookout::of(&guard),
-            process: Process::this(),
+            kept,
             key: guard.key().clone(),
             value: guard.value().to_owned(),
             fence: guard.fence().map(u64::from),
             held: StdMutex::new(Some(guard)),
+        }
+    }
+
+    /// Before any lock: in a forked child it may be held by a thread that is not there.
+    fn check(&self, py: Python<'_>) -> PyResult<()> {
+        if self.kept.is_of_this_process() {
+            Ok(())
+        } else {
+            Err(raised(py, &internal::lost(&self.key)))
         }
     }
 }
@@ -195,7 +194,7 @@ impl Drop for Guard {
     fn drop(&mut self) {
         let held = self.held.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         match held {
-            Some(guard) if self.process.is_this() => internal::drop_later(guard),
+            Some(guard) if self.kept.is_of_this_process() => give_back_later(guard),
             inherited => std::mem::forget(inherited),
         }
     }

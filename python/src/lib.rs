@@ -8,7 +8,9 @@ mod asynchronous;
 mod blocking;
 mod convert;
 mod errors;
+mod kept;
 mod operation;
+mod place;
 mod reactor;
 mod rules;
 mod server;
@@ -24,6 +26,8 @@ mod _core {
     use super::asynchronous::{AsyncGuard, AsyncMutex};
     #[pymodule_export]
     use super::blocking::{Guard, Mutex};
+    #[pymodule_export]
+    use super::kept::settle;
     #[pymodule_export]
     use super::operation::Operation;
     #[pymodule_export]

@@ -3,10 +3,10 @@
 use crate::asynchronous::AsyncGuard;
 use crate::convert::HolderParts;
 use crate::errors::{named, raised};
+use crate::kept::Kept;
 use crate::reactor::{Shared, Woken, lock};
-use crate::signals::Process;
 use pyo3::prelude::*;
-use redismutex::{Error, Guard, Key};
+use redismutex::{Error, Guard, Key, RedisMutex};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -84,7 +84,8 @@ impl Task {
 #[pyclass(frozen, module = "redismutex._core")]
 pub(crate) struct Operation {
     task: Arc<Task>,
-    process: Process,
+    // The last field: see there.
+    kept: Arc<Kept<RedisMutex>>,
 }
 
 #[pymethods]
@@ -101,7 +102,7 @@ impl Operation {
     fn cancel(&self) {
         lock(&self.task.awaited).take();
         let dropped = self.task.drop_all();
-        if self.process.is_this() {
+        if self.kept.is_of_this_process() {
             drop(dropped);
         } else {
             // What it had locked in the parent process stays locked here.
@@ -112,7 +113,7 @@ impl Operation {
     fn result(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         match lock(&self.task.outcome).take() {
             Some(Outcome::Acquired(guard)) => {
-                let guard = AsyncGuard::new(guard, self.task.shared.clone());
+                let guard = AsyncGuard::new(guard, self.task.shared.clone(), self.kept.clone());
                 Ok(Bound::new(py, guard)?.into_any().unbind())
             }
             Some(Outcome::Holder(Some(holder))) => {
@@ -132,6 +133,7 @@ impl Operation {
 impl Operation {
     pub(crate) fn new(
         shared: &Arc<Shared>,
+        kept: &Arc<Kept<RedisMutex>>,
         work: impl Future<Output = Outcome> + Send + 'static,
     ) -> Self {
         let task = Task {
@@ -141,7 +143,7 @@ impl Operation {
             queued: AtomicBool::new(false),
             awaited: Mutex::default(),
         };
-        Self { task: Arc::new(task), process: Process::this() }
+        Self { task: Arc::new(task), kept: kept.clone() }
     }
 }
 

@@ -88,7 +88,7 @@ impl Watched {
         let left = self.connection.flush(&self.flusher);
         if left != self.writing {
             self.writing = left;
-            if left { &mut changes.write } else { &mut changes.written }.push(fd);
+            changes.write(fd, left);
         }
     }
 }
@@ -105,6 +105,16 @@ struct Changes {
 }
 
 impl Changes {
+    /// What was said of it earlier in the same turn does not count any more.
+    fn write(&mut self, fd: RawFd, wanted: bool) {
+        let (now, before) = match wanted {
+            true => (&mut self.write, &mut self.written),
+            false => (&mut self.written, &mut self.write),
+        };
+        before.retain(|other| *other != fd);
+        now.push(fd);
+    }
+
     fn found(self) -> Option<Watch> {
         let Self { read, gone, write, written } = self;
         let any = [&read, &gone, &write, &written].iter().any(|list| !list.is_empty());

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
+import selectors
+import signal
+import sys
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -106,6 +111,126 @@ async def test_a_task_sees_only_what_is_its_own(mutex: RedisMutex, key: str) -> 
         assert mutex.key == key
 
 
+async def given_to(run: str, acquisition: Any) -> Any:
+    if run == "wait_for":
+        return await asyncio.wait_for(acquisition, 5)
+    if run == "gather":
+        return (await asyncio.gather(acquisition))[0]
+    return await asyncio.ensure_future(acquisition)
+
+
+@pytest.mark.parametrize("run", ["wait_for", "gather", "task"])
+async def test_a_lock_is_the_caller_s_whoever_awaits_it(
+    mutex: RedisMutex, conn: redis.StrictRedis, key: str, run: str
+) -> None:
+    """Whatever these wrap it into, a task of its own or not, is gone when they return."""
+    assert await given_to(run, mutex.acquire_lock(key)) is mutex
+    gc.collect()
+    assert mutex.key == key
+    assert conn.get(key) == mutex.value.encode()
+    with pytest.raises(MutexLockError):
+        await given_to(run, mutex.acquire_lock(key))
+    await mutex.release_lock()
+    assert leftovers(conn, key) == []
+
+
+def test_acquire_lock_needs_a_task_to_lock_for(server: Server, key: str) -> None:
+    mutex = RedisMutex(server.url)
+    with pytest.raises(RuntimeError):
+        mutex.acquire_lock(key)
+
+    async def main() -> None:
+        failed = asyncio.get_running_loop().create_future()
+
+        def call() -> None:
+            try:
+                mutex.acquire_lock(key)
+            except RuntimeError as error:
+                failed.set_result(str(error))
+
+        asyncio.get_running_loop().call_soon(call)
+        assert "acquire(key)" in await failed
+
+    asyncio.run(main())
+
+
+async def test_an_acquisition_makes_a_task(mutex: RedisMutex, conn: redis.StrictRedis, key: str) -> None:
+    guard = await asyncio.create_task(mutex.acquire(key))
+    assert guard.is_valid()
+    task = asyncio.create_task(mutex.acquire(key))
+    assert "Acquisition" in repr(task)
+    await asyncio.sleep(0.05)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await guard.release()
+    assert leftovers(conn, key) == []
+
+
+async def heartbeat(guard: Any) -> None:
+    while True:
+        await guard.extend(9)
+
+
+async def test_a_release_wins_over_an_extension(mutex: RedisMutex, conn: redis.StrictRedis, key: str) -> None:
+    """Its caller is cancelled, but that has not come through when the block ends."""
+    for _ in range(20):
+        async with mutex.acquire(key) as guard:
+            beating = asyncio.ensure_future(heartbeat(guard))
+            await asyncio.sleep(0.003)
+            beating.cancel()
+        assert leftovers(conn, key) == []
+        with pytest.raises((asyncio.CancelledError, MutexUnlockError)):
+            await beating
+    async with mutex.acquire(key) as guard:
+        beating = asyncio.ensure_future(heartbeat(guard))
+        await asyncio.sleep(0.01)
+    with pytest.raises(MutexUnlockError):
+        await asyncio.wait_for(beating, 2)
+    assert leftovers(conn, key) == []
+
+
+async def test_a_leak_wins_over_an_extension(mutex: RedisMutex, conn: redis.StrictRedis, key: str) -> None:
+    mutex.renew, mutex.expiry = True, 0.5
+    guard = await mutex.acquire(key)
+    extending = asyncio.ensure_future(guard.extend(0.6))
+    await asyncio.sleep(0)
+    guard.leak()
+    await asyncio.gather(extending, return_exceptions=True)
+    del guard, extending
+    gc.collect()
+    assert conn.exists(key)
+    await asyncio.sleep(1)
+    assert not conn.exists(key)
+
+
+async def test_extensions_take_turns(mutex: RedisMutex, key: str) -> None:
+    async with mutex.acquire(key) as guard:
+        await asyncio.gather(*(guard.extend(20 + number) for number in range(5)))
+        assert guard.remaining() > 15
+
+
+async def test_a_release_cancelled_before_its_turn_gives_back(own_server: Any, key: str) -> None:
+    server = own_server()
+    guard = await RedisMutex(server.url).acquire(key)
+    os.kill(server.process.pid, signal.SIGSTOP)
+    try:
+        extending = asyncio.ensure_future(guard.extend(9))
+        await asyncio.sleep(0.05)
+        releasing = asyncio.ensure_future(guard.release())
+        await asyncio.sleep(0)
+        extending.cancel()
+        releasing.cancel()
+        await asyncio.gather(extending, releasing, return_exceptions=True)
+    finally:
+        os.kill(server.process.pid, signal.SIGCONT)
+    for _ in range(100):
+        if not leftovers(server.client(), key):
+            return
+        await asyncio.sleep(0.02)
+    pytest.fail("it is still held")
+
+
 async def test_busy(mutex: RedisMutex, conn: redis.StrictRedis, key: str) -> None:
     conn.set(key, "somebody", px=5000)
     mutex.block_time = 0.3
@@ -122,8 +247,8 @@ async def test_cancelling_leaves_nothing(
     mutex: RedisMutex, conn: redis.StrictRedis, key: str, after: float
 ) -> None:
     async with mutex.acquire(key):
-        task = asyncio.ensure_future(mutex.acquire(key + "-free")._acquire)
-        waiter = asyncio.ensure_future(mutex.acquire(key)._acquire)
+        task = asyncio.ensure_future(mutex.acquire(key + "-free"))
+        waiter = asyncio.ensure_future(mutex.acquire(key))
         await asyncio.sleep(after)
         for one in (task, waiter):
             one.cancel()
@@ -144,7 +269,7 @@ async def test_wait_for_gives_up_in_time(mutex: RedisMutex, conn: redis.StrictRe
     conn.set(key, "somebody", px=5000)
     begin = time.monotonic()
     with pytest.raises(asyncio.TimeoutError):
-        await asyncio.wait_for(mutex.acquire(key)._acquire, 0.2)
+        await asyncio.wait_for(mutex.acquire(key), 0.2)
     assert 0.2 <= time.monotonic() - begin < 1
     await asyncio.sleep(0.05)
     assert leftovers(conn, key) == [key]
@@ -231,10 +356,27 @@ def test_many_loops_one_after_the_other(server: Server, conn: redis.StrictRedis,
     assert leftovers(conn, key) == []
 
 
+def test_many_loops_at_the_same_time(server: Server, conn: redis.StrictRedis, key: str) -> None:
+    mutex = RedisMutex(server.url)
+    before = sys.getswitchinterval()
+
+    async def work(number: int) -> None:
+        for _ in range(150):
+            mutex.label = str(number)
+            await asyncio.wait_for(mutex.holder(f"{key}:{number}"), 5)
+
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda number: asyncio.run(work(number)), range(4)))
+    finally:
+        sys.setswitchinterval(before)
+
+
 def test_an_unawaited_acquisition_is_noticed(server: Server, key: str) -> None:
     mutex = RedisMutex(server.url)
     with pytest.warns(RuntimeWarning, match="never awaited"):
-        mutex.acquire_lock(key)
+        mutex.acquire(key)
         gc.collect()
 
 
@@ -259,6 +401,20 @@ async def test_one_connection_for_many_tasks(server: Server, conn: redis.StrictR
     assert leftovers(conn, key) == []
 
 
+async def test_after_a_full_socket_the_loop_rests(server: Server, key: str) -> None:
+    """Requests that do not go out at once have it watched for writing, and no longer than that."""
+    mutex = RedisMutex(server.url, label="x" * 50000)
+
+    async def work(number: int) -> None:
+        await (await mutex.acquire(f"{key}:{number}")).release()
+
+    for _ in range(5):
+        await asyncio.gather(*(work(number) for number in range(100)))
+        await asyncio.sleep(0.02)
+        watched = asyncio.get_running_loop()._selector.get_map().values()
+        assert not any(one.events & selectors.EVENT_WRITE for one in watched)
+
+
 async def test_no_server(key: str) -> None:
     mutex = RedisMutex("redis://127.0.0.1:1/0", block_time=0.3, delay=0.1)
     with pytest.raises(MutexUnavailableError):
@@ -271,7 +427,7 @@ async def test_the_server_comes_back(own_server: Any, key: str) -> None:
     async with mutex.acquire_lock(key):
         pass
     server.kill()
-    waiter = asyncio.ensure_future(mutex.acquire(key)._acquire)
+    waiter = asyncio.ensure_future(mutex.acquire(key))
     await asyncio.sleep(0.3)
     server.start()
     await (await asyncio.wait_for(waiter, 6)).release()

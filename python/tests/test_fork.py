@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
+import threading
 import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 import redis
@@ -95,6 +97,50 @@ def test_the_child_throws_away_what_it_inherited(conn: redis.StrictRedis, key: s
     assert conn.get(key) == holding[0].value.encode()
 
 
+def test_the_child_does_not_wait_for_an_extension_of_the_parent(
+    own_server: Callable[..., Server], key: str
+) -> None:
+    """The thread that was at it is not there to finish."""
+    server = own_server()
+    guard = RedisMutex(server.url).acquire(key)
+    os.kill(server.process.pid, signal.SIGSTOP)
+    thread = threading.Thread(target=guard.extend, args=(9,))
+    thread.start()
+    time.sleep(0.2)
+
+    def child() -> None:
+        for use in (lambda: guard.extend(9), guard.release):
+            with pytest.raises(LockLost):
+                use()
+        guard.leak()
+
+    try:
+        in_child(child)
+    finally:
+        os.kill(server.process.pid, signal.SIGCONT)
+        thread.join()
+    assert guard.remaining() > 7
+    guard.release()
+
+
+def throws_away(url: str, key: str, transport: str) -> None:
+    RedisMutex(redis.from_url(url), transport=transport).acquire(key)
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_what_a_process_throws_away_at_its_end_is_given_back(
+    server: Server, conn: redis.StrictRedis, key: str, transport: str, method: str
+) -> None:
+    """multiprocessing ends its children in a way of its own."""
+    for number in range(10 if method == "fork" else 2):
+        args = (server.url, f"{key}:{number}", transport)
+        child = multiprocessing.get_context(method).Process(target=throws_away, args=args)
+        child.start()
+        child.join()
+        assert child.exitcode == 0
+        assert leftovers(conn, f"{key}:{number}") == []
+
+
 def work_of_a_process(job: tuple[int, str]) -> int:
     port, key = job
     conn = redis.StrictRedis(host="127.0.0.1", port=port, db=1)
@@ -120,8 +166,6 @@ def test_process_pools(server: Server, conn: redis.StrictRedis, key: str, method
 
 def test_forking_while_others_wait(conn: redis.StrictRedis, key: str) -> None:
     """As a prefork server does, from a process that has threads at work."""
-    import threading
-
     mutex = RedisMutex(conn, block_time=7)
     stop = threading.Event()
 

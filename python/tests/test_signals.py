@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from typing import Callable
 
 import pytest
 import redis
@@ -124,22 +125,107 @@ def test_the_interpreter_ends_with_live_guards(server: Server, key: str, how: st
     assert time.monotonic() - begin < 8
 
 
-def test_no_io_in_finalisers(server: Server, conn: redis.StrictRedis, key: str) -> None:
-    """A server that takes no data does not hold up whoever throws a guard away."""
-    script = """
-import sys, os, signal, time, redis
-from redismutex import RedisMutex
-port, key, server = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-guard = RedisMutex(f"redis://127.0.0.1:{port}/1").acquire(key)
-os.kill(server, signal.SIGSTOP)
-begin = time.monotonic()
-del guard
-took = time.monotonic() - begin
-os.kill(server, signal.SIGCONT)
-print(took < 0.5)
-"""
-    pid = str(server.process.pid)
+def test_ctrl_c_ends_a_look(own_server: Callable[..., Server], key: str) -> None:
+    """At a lock of a server that does not answer."""
+    from redismutex import RedisMutex
+
+    def handler(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    server = own_server()
+    mutex = RedisMutex(server.url)
+    mutex.holder(key)
+    before = signal.signal(signal.SIGALRM, handler)
+    os.kill(server.process.pid, signal.SIGSTOP)
     try:
-        assert run_script(script, str(server.port), key, pid).stdout == "True\n"
+        for look in (mutex.holder, mutex.release_by_force):
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
+            begin = time.monotonic()
+            with pytest.raises(KeyboardInterrupt):
+                look(key)
+            assert time.monotonic() - begin < 1.5
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
         os.kill(server.process.pid, signal.SIGCONT)
+
+
+THROWS_AWAY = """
+import asyncio, gc, os, signal, sys, time
+from redismutex import RedisMutex, aio
+url, key, server, how = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
+def dropping():
+    os.kill(server, signal.SIGSTOP)
+    return time.monotonic()
+if how == "asyncio":
+    async def main():
+        global begin
+        guard = await aio.RedisMutex(url).acquire(key)
+        begin = dropping()
+        del guard
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(main())
+    loop.close()
+    del loop
+    gc.collect()
+else:
+    guard = RedisMutex(url).acquire(key)
+    begin = dropping()
+    del guard
+took = time.monotonic() - begin
+if how != "ends":
+    os.kill(server, signal.SIGCONT)
+print(took < 0.2)
+"""
+
+
+@pytest.mark.parametrize("how", ["blocking", "asyncio"])
+def test_no_io_in_finalisers(own_server: Callable[..., Server], key: str, how: str) -> None:
+    """A server that takes no data does not hold up whoever throws a guard away, and has it back all the same."""
+    server = own_server()
+    ended = run_script(THROWS_AWAY, server.url, key, str(server.process.pid), how)
+    assert (ended.stdout, ended.stderr) == ("True\n", "")
+    eventually(lambda: leftovers(server.client(), key) == [])
+
+
+def test_a_silent_server_holds_up_the_end_for_no_longer_than_promised(
+    own_server: Callable[..., Server], key: str
+) -> None:
+    server = own_server()
+    begin = time.monotonic()
+    ended = run_script(THROWS_AWAY, server.url, key, str(server.process.pid), "ends")
+    assert (ended.stdout, ended.stderr, ended.returncode) == ("True\n", "", 0)
+    # 2 s, and the start of the interpreter.
+    assert time.monotonic() - begin < 6
+
+
+THROWN_AWAY_LAST = """
+import asyncio, sys, redis
+from redismutex import RedisMutex, aio
+port, key, how = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+url = f"redis://127.0.0.1:{port}/1"
+conn = redis.StrictRedis(host="127.0.0.1", port=port, db=1)
+async def main():
+    guard = await aio.RedisMutex(url).acquire(key)
+    del guard
+if how == "asyncio":
+    asyncio.run(main())
+else:
+    mutex = RedisMutex(conn, transport="client") if how == "client" else RedisMutex(url)
+    guard = mutex.acquire(key)
+    if how == "alone":
+        del mutex
+    if how != "held":
+        del guard
+"""
+
+
+@pytest.mark.parametrize("how", ["native", "alone", "held", "client", "asyncio"])
+def test_a_guard_thrown_away_at_the_very_end_is_given_back(
+    server: Server, conn: redis.StrictRedis, key: str, how: str
+) -> None:
+    for number in range(5):
+        mine = f"{key}:{number}"
+        ended = run_script(THROWN_AWAY_LAST, str(server.port), mine, how)
+        assert (ended.returncode, ended.stderr) == (0, "")
+        assert leftovers(conn, mine) == []

@@ -18,6 +18,7 @@ from .guard import Guard, Holder, Lost
 from .mutex import RedisMutex
 
 if TYPE_CHECKING:
+    from . import aio, decorators, local
     from .decorators import with_redismutex
     from .local import local_server, stop_local_server
 
@@ -34,18 +35,24 @@ __all__ = [
     "MutexUnlockError",
     "RedisMutex",
     "__version__",
+    "aio",
+    "decorators",
+    "local",
     "local_server",
     "stop_local_server",
     "with_redismutex",
 ]
 
 _LAZY = {"local_server": "local", "stop_local_server": "local", "with_redismutex": "decorators"}
+_MODULES = ("aio", "decorators", "local")
 
 
 def __getattr__(name: str) -> Any:
     # asyncio and subprocess take longer to import than all the rest.
-    if name in _LAZY:
-        from importlib import import_module
+    from importlib import import_module
 
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    if name in _LAZY:
         return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

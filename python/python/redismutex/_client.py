@@ -19,6 +19,7 @@ from typing import Any, Callable, Optional, TypeVar
 from . import _core, _dialect
 from ._core_types import HolderParts, Key, NativeSettings
 from ._dialect import Dialect, Todo
+from ._end import before_end
 from .errors import BlockTimeExceedError, LockLost, MutexUnavailableError, MutexUnlockError
 
 T = TypeVar("T")
@@ -86,7 +87,7 @@ class ClientTransport:
         answers = not isinstance(error, MutexUnavailableError)
         again = _undo(self._dialect, *undone) if answers else 0.0
         if again is not None:
-            _background().add(again, lambda: _undo(self._dialect, *undone))
+            _background().owe(again, lambda: _undo(self._dialect, *undone))
 
 
 def begin(key: Key, token: str, block_time: float, settings: NativeSettings, dialect: Dialect) -> _core.Acquiring:
@@ -157,11 +158,13 @@ class ClientGrant:
 
 
 Job = Callable[[], Optional[float]]
+# How long the end of the interpreter is held up for what could not be given back yet.
+_PATIENCE = 1.0
 
 
 def _undo_later(dialect: Dialect, releasing: _core.Releasing) -> None:
     call, until = releasing.call(), releasing.until
-    _background().add(0.0, lambda: _undo(dialect, call, False, until))
+    _background().owe(0.0, lambda: _undo(dialect, call, False, until))
 
 
 def _undo(dialect: Dialect, call: _core.Call, again: bool, until: int) -> Optional[float]:
@@ -198,6 +201,19 @@ class _Background:
         # Safe to be put into from a finaliser.
         self._new: queue.SimpleQueue[tuple[float, Job]] = queue.SimpleQueue()
         self._started = False
+        # Changed in single steps that no finaliser can come between.
+        self._owed: set[Job] = set()
+
+    def owe(self, pause: float, job: Job) -> None:
+        """As `add`, for what the end of the interpreter waits for."""
+        self._owed.add(job)
+        self.add(pause, job)
+
+    def settle(self) -> None:
+        """Waits for what is owed, but not for long."""
+        until = time.monotonic() + _PATIENCE
+        while self._owed and self._started and time.monotonic() < until:
+            time.sleep(0.001)
 
     def add(self, pause: float, job: Job) -> None:
         """Runs `job` after `pause` seconds, and again after as many as it returns each time."""
@@ -225,7 +241,9 @@ class _Background:
                 except Exception:
                     # A client that fails in ways of its own must not stop the renewal of the others.
                     again = 0.5
-                if again is not None:
+                if again is None:
+                    self._owed.discard(job)
+                else:
                     heapq.heappush(jobs, (time.monotonic() + again, next(number), job))
 
 
@@ -234,6 +252,9 @@ _the_background = _Background()
 
 def _background() -> _Background:
     return _the_background
+
+
+before_end(lambda: _background().settle())
 
 
 def _after_fork_in_child() -> None:

@@ -22,10 +22,15 @@ __all__ = [
     "now",
     "release",
     "released",
+    "settle",
 ]
 
 def now() -> int:
     """The clock that the rules go by, in nanoseconds."""
+
+def settle() -> None:
+    """The process ends: waits, but not for long, for what was thrown away, and has what is thrown away from now on
+    waited for in the same way."""
 
 # --- natively, blocking
 

@@ -12,6 +12,7 @@ from typing import Any, Optional
 
 from . import _core
 from ._core_types import Server
+from ._end import before_end
 
 _lock = threading.Lock()
 _mutexes: weakref.WeakValueDictionary[Any, _core.Mutex] = weakref.WeakValueDictionary()
@@ -29,6 +30,9 @@ def mutex_for(server: Server, owner: Optional[object]) -> _core.Mutex:
         if owner is not None:
             _kept[owner] = mutex
     return mutex
+
+
+before_end(_core.settle)
 
 
 def _after_fork_in_child() -> None:

@@ -6,6 +6,7 @@ understood is left to the user's own client: a guess might reach another server,
 
 from __future__ import annotations
 
+import re
 import ssl
 import sys
 from dataclasses import dataclass
@@ -52,6 +53,14 @@ class Unknown:
 
 def is_url(connection: object) -> bool:
     return isinstance(connection, str) and urlsplit(connection).scheme in _SCHEMES
+
+
+def shown(connection: object) -> str:
+    """A client or URL for people and logs, without its password."""
+    if not isinstance(connection, str):
+        return f"the class {_name(connection)}" if isinstance(connection, type) else _name(type(connection))
+    # A password may have an @ and a slash in it: rather too little is shown than too much.
+    return re.sub(r"([?&][^=&]*pass[^=&]*=)[^&]*", r"\1***", re.sub(r"^(\w[^/@]*://)?.*@", r"\1***@", connection))
 
 
 def is_client(connection: object) -> bool:

@@ -6,7 +6,7 @@ import asyncio
 import weakref
 from collections.abc import Coroutine, Generator
 from types import TracebackType
-from typing import Any, Generic, Optional, TypeVar, Union, cast
+from typing import Any, Optional, TypeVar, Union, cast
 
 from . import _loop, _server
 from ._aio_client import ClientGrant, ClientTransport
@@ -128,14 +128,23 @@ class Guard:
         return f"<redismutex.aio.Guard {self.key!r} fence={self.fence} remaining={self.remaining():.3f}>"
 
 
-class Acquisition(Generic[T]):
-    """What `acquire` and `acquire_lock` return: to be awaited, or entered with `async with`."""
+class Acquisition(Coroutine[Any, Any, T]):
+    """What `acquire` and `acquire_lock` return: a coroutine that can also be entered with `async with`."""
 
     def __init__(self, acquire: Coroutine[Any, Any, T]) -> None:
         self._acquire = acquire
 
     def __await__(self) -> Generator[Any, None, T]:
         return self._acquire.__await__()
+
+    def send(self, value: Any) -> Any:
+        return self._acquire.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        return self._acquire.throw(*error)
+
+    def close(self) -> None:
+        self._acquire.close()
 
     async def __aenter__(self) -> T:
         acquired = await self._acquire
@@ -159,11 +168,10 @@ class RedisMutex(Configured):
     by many tasks and loops: what a task acquires with `acquire_lock` only it can release.
     """
 
-    def __init__(self, redis_conn: Any, *args: Any, **kwargs: Any) -> None:
+    def _begin(self) -> None:
         self._stacks: weakref.WeakKeyDictionary[Any, Stack[Guard]] = weakref.WeakKeyDictionary()
         self._ready: Optional[tuple[_loop.Loop, Transport]] = None
-        super().__init__(redis_conn, *args, **kwargs)
-        if self.transport == "client" and not _server.is_async_client(redis_conn):
+        if self.transport == "client" and not _server.is_async_client(self.redis):
             raise MutexConfigError(
                 "a client like this one would block the event loop: give one of redis.asyncio or valkey.asyncio"
             )
@@ -171,8 +179,12 @@ class RedisMutex(Configured):
     # --- the lock of this task
 
     def acquire_lock(self, key: Key) -> Acquisition[RedisMutex]:
-        """Acquires the lock of `key` for this task: `async with mutex.acquire_lock(key):`."""
-        return Acquisition(self._acquire_lock(self._named(key)))
+        """Acquires the lock of `key` for this task: `async with mutex.acquire_lock(key):`.
+
+        The task is the one that calls this, whichever awaits what it returns.
+        """
+        # Now: asyncio.gather and others await it in a task of their own, with which the lock would be gone.
+        return Acquisition(self._acquire_lock(self._mine(), self._named(key)))
 
     async def release_lock(self) -> RedisMutex:
         """Releases what this task acquired last; see `redismutex.RedisMutex.release_lock`."""
@@ -269,8 +281,7 @@ class RedisMutex(Configured):
 
     # --- within
 
-    async def _acquire_lock(self, name: Key) -> RedisMutex:
-        stack = self._mine()
+    async def _acquire_lock(self, stack: Stack[Guard], name: Key) -> RedisMutex:
         stack.refuse_second(name)
         stack.push(await self._acquire(name))
         return self
@@ -297,21 +308,25 @@ class RedisMutex(Configured):
     def _transport(self) -> Transport:
         """The way to the server, with the settings as they are now, for the running loop."""
         loop = _loop.current()
-        if self._ready is not None and self._ready[0] is loop:
-            return self._ready[1]
-        ready: Transport
+        # Once: another thread's loop may change it at any time.
+        ready = self._ready
+        if ready is not None and ready[0] is loop:
+            return ready[1]
+        transport: Transport
         if self._server is None:
-            ready = ClientTransport(self.redis, self._native_settings())
+            transport = ClientTransport(self.redis, self._native_settings())
         else:
-            ready = NativeTransport(loop, self._server, self._native_settings())
-        self._ready = (loop, ready)
-        return ready
+            transport = NativeTransport(loop, self._server, self._native_settings())
+        self._ready = (loop, transport)
+        return transport
 
     def _changed(self) -> None:
         self._ready = None
 
     def _mine(self) -> Stack[Guard]:
         task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("there is no task here to hold a lock: use a guard, of acquire(key)")
         stack = self._stacks.get(task)
         if stack is None:
             stack = self._stacks[task] = Stack()

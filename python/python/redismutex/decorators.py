@@ -7,6 +7,7 @@ import inspect
 from typing import Any, Callable, Optional, TypeVar, Union, cast
 
 from ._core_types import Key
+from ._settings import DEFAULT_BLOCK_TIME, DEFAULT_DELAY, DEFAULT_EXPIRY, Seconds
 from .errors import BlockTimeExceedError, MutexLockError
 from .mutex import Configured, RedisMutex
 
@@ -31,17 +32,38 @@ class with_redismutex:
         self,
         redis_conn: Any,
         key: Union[Key, Callable[..., Key], None] = None,
-        *args: Any,
+        blocking: bool = True,
+        block_time: Seconds = DEFAULT_BLOCK_TIME,
+        delay: Seconds = DEFAULT_DELAY,
+        expiry: Seconds = DEFAULT_EXPIRY,
+        *,
+        renew: bool = False,
+        max_hold: Optional[Seconds] = None,
+        transport: str = "auto",
+        prefix: str = "",
+        label: str = "",
+        on_lost: str = "raise",
         on_busy: str = "raise",
-        **settings: Any,
     ) -> None:
         if on_busy not in _ON_BUSY:
             raise ValueError(f"on_busy is one of {', '.join(_ON_BUSY)}, not {on_busy!r}")
         self.key = key
         self.on_busy = on_busy
-        self._given = ((redis_conn, *args), settings)
+        self._redis_conn = redis_conn
+        self._settings: dict[str, Any] = {
+            "blocking": blocking,
+            "block_time": block_time,
+            "delay": delay,
+            "expiry": expiry,
+            "renew": renew,
+            "max_hold": max_hold,
+            "transport": transport,
+            "prefix": prefix,
+            "label": label,
+            "on_lost": on_lost,
+        }
         # What is wrong with the settings is said here, not at the first call.
-        Configured(redis_conn, *args, **settings)
+        Configured(redis_conn, **self._settings)
 
     def generate_key(self, *args: Any, **kwargs: Any) -> Optional[Key]:
         """The key for a call with these arguments; for subclasses to say."""
@@ -57,8 +79,7 @@ class with_redismutex:
         return cast(F, made(function))
 
     def _around_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        args, settings = self._given
-        mutex = RedisMutex(*args, **settings)
+        mutex = RedisMutex(self._redis_conn, **self._settings)
 
         @functools.wraps(function)
         def locked(*args: Any, **kwargs: Any) -> Any:
@@ -74,8 +95,7 @@ class with_redismutex:
     def _around_coroutine(self, function: Callable[..., Any]) -> Callable[..., Any]:
         from . import aio
 
-        args, settings = self._given
-        mutex = aio.RedisMutex(*args, **settings)
+        mutex = aio.RedisMutex(self._redis_conn, **self._settings)
 
         @functools.wraps(function)
         async def locked(*args: Any, **kwargs: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from types import TracebackType
 from typing import Optional
@@ -20,7 +20,8 @@ _LOOK = 0.05
 class Holder:
     """Who holds a lock. Already out of date when you read it: for people and logs, not for decisions."""
 
-    value: str
+    #: The owner token. Whoever has it can release the lock: not for logs, hence not printed.
+    value: str = field(repr=False)
     #: Seconds that the lease lasts yet; `None` where the key has no expiry.
     remaining: Optional[float]
     #: `None` where the holder is not a redismutex, as are the next two.

