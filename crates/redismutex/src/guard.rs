@@ -86,7 +86,8 @@ impl Guard {
     ///
     /// # Errors
     /// [`Error::Lost`] if it was not ours any more. [`Error::Unavailable`] if the server did not answer for two
-    /// seconds; then the background goes on until the lease has ended.
+    /// seconds, [`Error::Config`] if it does not let this user release; then the background goes on until the lease
+    /// has ended.
     ///
     /// # Cancel safety
     /// Dropped early, it goes on in the background.

@@ -2,10 +2,11 @@
 
 use crate::Fence;
 use crate::rules::protocol::Inspection as Reply;
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 /// Who holds a lock. Already out of date when you read it: for people and logs, not for decisions.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Holder {
     /// The owner token under the key.
@@ -21,7 +22,7 @@ pub struct Holder {
 }
 
 /// One who waits for a lock.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Waiting {
     /// The owner token it would hold the lock by.
@@ -42,8 +43,27 @@ pub struct Inspection {
     pub waiting: u64,
     /// The first of them, in order.
     pub waiters: Vec<Waiting>,
-    /// The server's clock.
+    /// The server's clock; this machine's where scripts are denied.
     pub server_time: SystemTime,
+}
+
+// Without the owner tokens: whoever reads one in a log could release the lock.
+
+impl fmt::Debug for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { value: _, remaining, fence, label, since } = self;
+        let mut shown = f.debug_struct("Holder");
+        shown.field("remaining", remaining).field("fence", fence);
+        shown.field("label", label).field("since", since).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { value: _, label, since } = self;
+        let mut shown = f.debug_struct("Waiting");
+        shown.field("label", label).field("since", since).finish_non_exhaustive()
+    }
 }
 
 impl Inspection {
@@ -61,7 +81,8 @@ impl Inspection {
             label: some(waiter.label),
             since: at(ticket),
         });
-        Self { holder, waiting, waiters: waiters.collect(), server_time: at(server_us) }
+        let server_time = if server_us == 0 { SystemTime::now() } else { at(server_us) };
+        Self { holder, waiting, waiters: waiters.collect(), server_time }
     }
 }
 

@@ -7,6 +7,7 @@ mod corners;
 mod face;
 mod fence;
 mod lease;
+mod limits;
 mod looks;
 mod queue;
 mod runtimes;

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// Redis refuses larger keys; so do we, before anything is sent.
+/// A key goes along with every request and every message: a larger one is a mistake.
 pub(crate) const LONGEST_KEY: usize = 512 * 1024;
 
 /// The name of one lock: the bytes of the user's key, verbatim.
