@@ -16,6 +16,7 @@ __all__ = [
     "Reactor",
     "Releasing",
     "Tenure",
+    "Wanted",
     "__version__",
     "inspect",
     "inspected",
