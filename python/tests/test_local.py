@@ -36,30 +36,27 @@ def test_it_starts_once_and_is_shared(key: str, place: Path) -> None:
     assert redismutex.stop_local_server() is False
 
 
-def source_of_the_command_line() -> str:
-    here = ROOT / "crates/redismutex-cli/src/local"
-    return "".join(
-        path.read_text() for path in [*here.glob("*.rs"), *ROOT.glob("crates/redismutex-cli/src/local.rs")]
-    )
-
-
 def test_it_is_the_one_of_the_command_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: Path) -> None:
     """Two would each grant the same lock. Compared with the source, which is here where the program may not be."""
-    source = source_of_the_command_line()
-    assert f'const SOCKET: &str = "{local._SOCKET}"' in source
-    assert f'const LOG: &str = "{local._LOG}"' in source
-    assert f'home.join("{local._LOCK}")' in source
+    agreed = (ROOT / "crates/redismutex-cli/src/local/agreed.rs").read_text()
+    for name, ours in {
+        "LOCK": local._LOCK,
+        "SOCKET": local._SOCKET,
+        "LOG": local._LOG,
+        "DIRECTORY": place.name,
+    }.items():
+        assert f'const {name}: &str = "{ours}";' in agreed
     assert local._directory() == place
-    assert 'env::var_os("XDG_RUNTIME_DIR")' in source
-    assert f'Path::new(&dir).join("{place.name}")' in source
+    assert 'env::var_os("XDG_RUNTIME_DIR")' in agreed
     monkeypatch.delenv("XDG_RUNTIME_DIR")
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     assert local._directory() == tmp_path / f"redismutex-{os.getuid()}"
-    assert 'env::temp_dir().join(format!("redismutex-{}", Uid::current()))' in source
+    assert 'env::temp_dir().join(format!("{DIRECTORY}-{}", Uid::current()))' in agreed
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    given = re.findall(r"\.args\(\[([^\]]*--[^\]]*)\]\)", source)
-    words = [word.strip().strip('"') for word in ",".join(given).split(",")]
-    assert [local._SOCKET if word == "socket" else word for word in words] == list(local._OPTIONS)
+    given = re.search(r"const OPTIONS: .*?= \[(.*?)\];", agreed, re.DOTALL)
+    assert given is not None
+    words = [word.strip() for word in given.group(1).split(",") if word.strip()]
+    assert [local._SOCKET if word == "SOCKET" else word.strip('"') for word in words] == list(local._OPTIONS)
 
 
 def test_it_is_nobody_s_child(key: str, place: Path) -> None:
