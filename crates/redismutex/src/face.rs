@@ -111,7 +111,7 @@ impl Face {
     pub(crate) async fn release_of(&self, key: &[u8], token: &str) -> Result<bool, Error> {
         let names = names(key)?;
         self.core.ready(false).map_err(Error::of_unusable)?;
-        let ask = Ask::Release { token: token.into(), entry: None, contended: false };
+        let ask = Ask::Release { token: token.into(), entry: None };
         let release = Request { names: names.clone(), ask };
         let answer = self.ask(&release).await.and_then(|item| OwnerReply::parse(&item));
         let answer = answer.map_err(|fault| Error::of_fault(Some(&names.lock), fault))?;

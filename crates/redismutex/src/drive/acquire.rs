@@ -150,16 +150,13 @@ pub(crate) async fn acquire(
                     }
                 }
             }
-            Step::Wait(until) => {
-                claim.waits();
-                match waiting.mail(until).await {
-                    Some(Mail::Push(received, push)) => {
-                        acquisition.pushed(received, clock::now(), &push);
-                    }
-                    Some(Mail::Disconnected) => acquisition.reconnected(clock::now()),
-                    None => {}
+            Step::Wait(until) => match waiting.mail(until).await {
+                Some(Mail::Push(received, push)) => {
+                    acquisition.pushed(received, clock::now(), &push);
                 }
-            }
+                Some(Mail::Disconnected) => acquisition.reconnected(clock::now()),
+                None => {}
+            },
             Step::Granted(granted) => {
                 let now = clock::now();
                 telemetry::acquired(

@@ -19,15 +19,12 @@ pub(crate) struct Due {
     pub(crate) until: Moment,
     /// A request may still be under way that undoes a single giving back.
     pub(crate) again: bool,
-    /// Whoever had to wait is seldom the only one.
-    pub(crate) contended: bool,
 }
 
 impl Due {
     pub(crate) fn request(&self) -> Request {
-        let Self { names, token, entry, contended, .. } = self;
-        let ask =
-            Ask::Release { token: token.clone(), entry: entry.clone(), contended: *contended };
+        let Self { names, token, entry, .. } = self;
+        let ask = Ask::Release { token: token.clone(), entry: entry.clone() };
         Request { names: names.clone(), ask }
     }
 }
@@ -47,8 +44,7 @@ pub(crate) const PAST_LEASE: Duration = Duration::from_millis(500);
 
 impl Claim {
     pub(crate) fn new(core: Arc<Core>, names: Arc<Names>, token: Arc<str>) -> Self {
-        let due =
-            Due { names, token, entry: None, until: Moment(0), again: false, contended: false };
+        let due = Due { names, token, entry: None, until: Moment(0), again: false };
         Self { core, due, lasts: Duration::ZERO, armed: false }
     }
 
@@ -74,11 +70,6 @@ impl Claim {
         self.armed = true;
         self.lasts = self.lasts.max(expiry);
         self.due.entry = entry.or(self.due.entry.take());
-    }
-
-    /// It is busy.
-    pub(crate) fn waits(&mut self) {
-        self.due.contended = true;
     }
 
     /// It is not known what became of something that was sent.

@@ -150,7 +150,6 @@ fn pass_on(core: Arc<OnceLock<Weak<Core>>>) -> Unclaimed {
                 entry: None,
                 until,
                 again: false,
-                contended: true,
             });
         }
     })

@@ -8,8 +8,6 @@ use crate::rules::acquire::PATIENCE;
 use crate::rules::protocol::{Fault, OwnerReply, Request};
 use crate::rules::release::{Next, Outcome, Release};
 use crate::rules::renewal::{self, Renewal};
-use std::future::{Future, poll_fn};
-use std::pin::pin;
 use std::time::Duration;
 
 /// Releases. Dropped at any point, it goes on in the background.
@@ -20,15 +18,12 @@ pub(crate) async fn release(held: Held) -> Outcome {
         claim.leak();
         return Outcome::Lost;
     }
-    // From here on nothing renews it or tells that it is lost. Whoever waits is not to wait for our book-keeping.
-    lease.end();
-    let mut watch = Some(watch);
+    drop(watch);
     let core = claim.core().clone();
     let mut release = Release::new(clock::now(), lease.deadline());
     let request = claim.due().request();
     let released = loop {
-        let asked = meanwhile(ask(&core, &request, release.give_up()), || drop(watch.take()));
-        let Answered { answer, .. } = asked.await;
+        let Answered { answer, .. } = ask(&core, &request, release.give_up()).await;
         let answer = answer.and_then(|item| OwnerReply::parse(&item));
         match release.answered(clock::now(), answer) {
             Next::Done(released) => break released,
@@ -42,19 +37,6 @@ pub(crate) async fn release(held: Held) -> Outcome {
         Outcome::Unknown(_) | Outcome::Denied(_) => drop(claim),
     }
     released
-}
-
-/// The future, with work that is done once it has begun.
-async fn meanwhile<T>(future: impl Future<Output = T>, work: impl FnOnce()) -> T {
-    let (mut future, mut work) = (pin!(future), Some(work));
-    poll_fn(|cx| {
-        let polled = future.as_mut().poll(cx);
-        if let Some(work) = work.take() {
-            work();
-        }
-        polled
-    })
-    .await
 }
 
 /// How an extension ended.

@@ -190,10 +190,7 @@ impl Acquiring {
     pub fn undo(&self) -> Option<Undo> {
         let until = self.until?;
         let (token, entry) = (self.token.clone(), self.acquisition.queue_entry());
-        let request = Request {
-            names: self.names.clone(),
-            ask: Ask::Release { token, entry, contended: false },
-        };
+        let request = Request { names: self.names.clone(), ask: Ask::Release { token, entry } };
         Some(Undo { call: Call::of(&request), again: self.doubt, until: until.0 })
     }
 
@@ -246,7 +243,7 @@ pub fn inspected(key: &[u8], answer: Answer) -> Result<Inspection, Error> {
 
 /// What gives back the lock that stands under `token`.
 pub fn release(key: &[u8], token: &str) -> Result<Call, Error> {
-    let ask = Ask::Release { token: token.into(), entry: None, contended: false };
+    let ask = Ask::Release { token: token.into(), entry: None };
     Ok(Call::of(&Request { names: named(key)?, ask }))
 }
 

@@ -15,13 +15,14 @@ pub(super) fn pack(words: &[&[u8]]) -> Vec<u8> {
 
 /// What goes before a request that wakes another process. A server that has several clients to write to begins
 /// with the one whose reply it began last: with a reply of ours begun before the script runs, the next
-/// holder's message leaves before our own answer, and its process has a processor before we ask for more.
+/// holder's message leaves before our own answer, and its process has a processor before we ask for more. Worth it
+/// where locks are waited for: by a process that has had to wait itself.
 const AHEAD: &[u8] = b"*1\r\n$4\r\nPING\r\n";
 
 /// The request as a call of a script that the server is believed to have, and how many commands go before it.
-pub(super) fn by_digest(request: &Request) -> (usize, Vec<u8>) {
+pub(super) fn by_digest(request: &Request, contended: bool) -> (usize, Vec<u8>) {
     let mut out = Vec::with_capacity(640);
-    let ahead = request.wakes_another();
+    let ahead = contended && request.wakes_another();
     if ahead {
         out.extend_from_slice(AHEAD);
     }

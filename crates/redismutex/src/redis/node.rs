@@ -202,7 +202,7 @@ impl Node {
         let mut sent = clock::now();
         let mut answer = match dialect {
             Dialect::Scripts => {
-                let (ahead, bytes) = encode::by_digest(request);
+                let (ahead, bytes) = encode::by_digest(request, link.is_subscribed());
                 link.ask_last(ahead, &bytes).await
             }
             native => native.ask(link, request).await,
@@ -227,18 +227,19 @@ impl Node {
     /// The bytes are with the system when this returns, if they can be.
     pub(crate) fn give(&self, request: &Request, then: impl FnOnce(Answer) + Send + 'static) {
         let dialect = lock(&self.state).dialect;
-        let packed = match dialect {
-            Dialect::Scripts => Some(encode::by_digest(request)),
-            native => native.single(request).map(|bytes| (0, bytes)),
+        let Some(link) = self.current() else {
+            return then(Err(not_sent("there is no connection".to_owned())));
         };
-        match (self.current(), packed) {
-            (Some(link), Some((ahead, bytes))) => {
-                let mut sinks: Vec<_> = (0..ahead).map(|_| Sink::Nobody).collect();
-                sinks.push(Sink::Call(Box::new(then)));
-                link.send_all(&bytes, sinks);
-            }
-            _ => then(Err(Fault::new(FaultKind::NotSent, "there is no connection"))),
-        }
+        let (ahead, bytes) = match dialect {
+            Dialect::Scripts => encode::by_digest(request, link.is_subscribed()),
+            native => match native.single(request) {
+                Some(bytes) => (0, bytes),
+                None => return then(Err(not_sent("it takes more than one command".to_owned()))),
+            },
+        };
+        let mut sinks: Vec<_> = (0..ahead).map(|_| Sink::Nobody).collect();
+        sinks.push(Sink::Call(Box::new(then)));
+        link.send_all(&bytes, sinks);
     }
 
     /// Asks many things at once, in one write.
@@ -248,7 +249,7 @@ impl Node {
     ) -> Vec<Reply> {
         let (mut bytes, mut replies, mut sinks) = (Vec::new(), Vec::new(), Vec::new());
         for request in requests {
-            let (ahead, packed) = encode::by_digest(request);
+            let (ahead, packed) = encode::by_digest(request, link.is_subscribed());
             bytes.extend(packed);
             sinks.extend((0..ahead).map(|_| Sink::Nobody));
             let slot = Slot::new();

@@ -109,7 +109,7 @@ impl Tenure {
     pub fn release(&self) -> Releasing {
         let deadline = self.lease.deadline();
         self.lease.end();
-        let ask = Ask::Release { token: self.token.clone(), entry: None, contended: false };
+        let ask = Ask::Release { token: self.token.clone(), entry: None };
         Releasing {
             release: Release::new(clock::now(), deadline),
             request: Request { names: self.names.clone(), ask },

@@ -68,8 +68,6 @@ pub(crate) enum Ask {
     Release {
         token: Arc<str>,
         entry: Option<Arc<[u8]>>,
-        /// Somebody is likely to wait for it.
-        contended: bool,
     },
     Inspect {
         most: usize,
@@ -86,9 +84,9 @@ impl Request {
         }
     }
 
-    /// Whether it is likely to bring somebody else a message, which should leave before our own answer does.
+    /// Whether it may bring somebody else a message, which should leave before our own answer does.
     pub(crate) fn wakes_another(&self) -> bool {
-        matches!(self.ask, Ask::Release { contended: true, .. })
+        matches!(self.ask, Ask::Release { .. })
     }
 
     /// KEYS of the script.
@@ -129,7 +127,7 @@ impl Request {
                 millis(*expiry + FENCE_KEPT),
                 flag(*exact),
             ],
-            Ask::Release { token, entry, .. } => {
+            Ask::Release { token, entry } => {
                 let entry = entry.as_deref().map(Cow::from);
                 std::iter::once(token.as_bytes().into()).chain(entry).collect()
             }
