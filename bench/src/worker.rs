@@ -3,7 +3,7 @@
 use nix::time::{ClockId, clock_gettime};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const ROLE: &str = "REDISMUTEX_BENCH_ROLE";
 
@@ -86,9 +86,45 @@ pub fn tell(numbers: impl IntoIterator<Item = u64>) {
     println!("{}", line.join(" "));
 }
 
-/// Sleeps as a worker does between two turns.
-pub fn rest(pause: Duration) {
-    if !pause.is_zero() {
-        std::thread::sleep(pause);
+/// What a worker does between two turns.
+#[derive(Clone, Copy, Debug)]
+pub enum Pause {
+    /// Keeps its processor.
+    Busy(Duration),
+    /// Leaves its processor to whoever wants it, caches and all.
+    Asleep(Duration),
+}
+
+impl Pause {
+    /// As it was displayed.
+    pub fn parse(text: &str) -> Self {
+        let (busy, micros) = match text.strip_prefix("busy") {
+            Some(micros) => (true, micros),
+            None => (false, text),
+        };
+        let length = Duration::from_micros(micros.parse().expect("a number"));
+        if busy { Self::Busy(length) } else { Self::Asleep(length) }
+    }
+
+    /// Lets it pass.
+    pub fn pass(self) {
+        match self {
+            Self::Asleep(length) => std::thread::sleep(length),
+            Self::Busy(length) => {
+                let started = Instant::now();
+                while started.elapsed() < length {
+                    std::hint::spin_loop();
+                }
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Pause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Busy(length) => write!(f, "busy{}", length.as_micros()),
+            Self::Asleep(length) => length.as_micros().fmt(f),
+        }
     }
 }

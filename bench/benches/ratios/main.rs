@@ -33,6 +33,8 @@ fn main() {
         let (role, words) = (&*role[0], &role[1..]);
         return match role {
             "w2" => w2::worker(words),
+            "w2async" => w2::async_worker(words),
+            "w2least" => w2::least_worker(words),
             "w2floor" => w2::floor_worker(words),
             "w3tasks" => w3::tasks(words),
             "w3threads" => w3::threads(words),

@@ -1,30 +1,40 @@
 //! W2: hand-off from a release call in one process to the return of acquire in another that waits.
 //!
 //! Two workers pass one lock to and fro; the floor's pass a list element to and fro by RPUSH and BLPOP. Each
-//! notes when it let go and when it got it. Cold: both rest before each turn. Warm: they do not.
+//! notes when it let go and when it got it. Cold: both sleep before each turn. Warm: the holder is busy for a
+//! moment, in which the other one has surely come to wait.
 
 use crate::Run;
 use redismutex::blocking::RedisMutex;
 use redismutex_bench::rounds::{alternate, line, median};
-use redismutex_bench::worker::{Worker, now, rest, tell, told};
+use redismutex_bench::worker::{Pause, Worker, now, tell, told};
+use std::cell::RefCell;
 use std::time::Duration;
 
-const COLD: Duration = Duration::from_millis(10);
+const WARM: Pause = Pause::Busy(Duration::from_micros(200));
+const COLD: Pause = Pause::Asleep(Duration::from_millis(10));
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The worker that has the first turn.
+const FIRST: &str = "1";
 
 pub(crate) fn run(run: &Run) {
-    for (how, pause, turns) in [("warm", Duration::ZERO, 500), ("cold", COLD, 60)] {
-        let mut ours = pair(run, "w2", pause, turns);
+    for (how, pause, turns) in [("warm", WARM, 500), ("cold", COLD, 60)] {
         let mut floor = pair(run, "w2floor", pause, turns);
-        let compared = alternate(run.rounds, || handed(&mut ours), || handed(&mut floor));
-        line(&format!("W2 hand-off p50, {how}"), &compared, 1.15);
+        for (what, role, limit) in [
+            ("blocking", "w2", 1.15),
+            ("async", "w2async", 1.15),
+            ("(the least script there is)", "w2least", f64::INFINITY),
+        ] {
+            let mut ours = pair(run, role, pause, turns);
+            let compared = alternate(run.rounds, || handed(&mut ours), || handed(&mut floor));
+            line(&format!("W2 hand-off p50, {how}, {what}"), &compared, limit);
+        }
     }
 }
 
-fn pair(run: &Run, role: &str, pause: Duration, turns: u32) -> [Worker; 2] {
+fn pair(run: &Run, role: &str, pause: Pause, turns: u32) -> [Worker; 2] {
     let (url, key) = (run.server.url(), redismutex_testkit::random_key());
-    [0, 1].map(|who| {
-        Worker::start(&format!("{role} {url} {key} {} {turns} {who}", pause.as_micros()))
-    })
+    [0, 1].map(|who| Worker::start(&format!("{role} {url} {key} {pause} {turns} {who}")))
 }
 
 /// The median time from a letting go to the next getting.
@@ -46,50 +56,107 @@ fn handed(pair: &mut [Worker; 2]) -> Duration {
 
 /// A worker of ours.
 pub(crate) fn worker(words: &[String]) {
-    let mutex = RedisMutex::builder(&words[0]).block_time(Duration::from_secs(60)).connect();
-    let mutex = mutex.expect("a mutex");
-    let (pause, turns) = parse(words);
-    while told() {
-        let mut times = Vec::with_capacity(turns * 2);
-        for _ in 0..turns {
-            let guard = mutex.acquire(&words[1]).expect("my turn comes");
-            times.push(now());
-            rest(pause);
-            times.push(now());
+    let mutex = RedisMutex::builder(&words[0]).block_time(PATIENCE).connect().expect("a mutex");
+    in_turns(
+        words,
+        |_| mutex.acquire(&words[1]).expect("my turn comes"),
+        |guard| {
             guard.release().expect("still mine");
-        }
-        tell(times);
-    }
+        },
+    );
+}
+
+/// A worker of ours, async.
+pub(crate) fn async_worker(words: &[String]) {
+    let runtime = crate::runtime();
+    let builder = redismutex::RedisMutex::builder(&words[0]).block_time(PATIENCE);
+    let mutex = runtime.block_on(builder.connect()).expect("a mutex");
+    let get = |_| runtime.block_on(mutex.acquire(&words[1])).expect("my turn comes");
+    in_turns(words, get, |guard| runtime.block_on(guard.release()).expect("still mine"));
 }
 
 /// A worker of the floor: the lists of both are named after them.
 pub(crate) fn floor_worker(words: &[String]) {
     let client = redis::Client::open(&*words[0]).expect("a client");
-    let mut connection = client.get_connection().expect("a connection");
-    let (pause, turns) = parse(words);
-    let me = words[4] == "1";
-    let (mine, other) = (format!("{}:{me}", words[1]), format!("{}:{}", words[1], !me));
-    let mut first = me;
+    let connection = RefCell::new(client.get_connection().expect("a connection"));
+    let [mine, other] = both(words);
+    let get = |mine_already: bool| {
+        if !mine_already {
+            let mut blpop = redis::cmd("BLPOP");
+            let popped =
+                blpop.arg(&mine).arg(60).query::<(String, String)>(&mut connection.borrow_mut());
+            popped.expect("my turn comes");
+        }
+    };
+    in_turns(words, get, |()| {
+        let mut rpush = redis::cmd("RPUSH");
+        rpush.arg(&other).arg(1).query::<i32>(&mut connection.borrow_mut()).expect("a push");
+    });
+}
+
+/// What no hand-off by a script can do without: compare, find the next, give it the record, tell it. Nothing is
+/// queued, fenced, parsed or checked.
+const LEAST: &str = "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end \
+    local next = redis.call('LRANGE', KEYS[2], '0', '0')[1] \
+    redis.call('SET', KEYS[1], next, 'PX', '7000') \
+    return redis.call('PUBLISH', next, 'yours')";
+
+/// As the floor, through that script and a channel for each of both.
+pub(crate) fn least_worker(words: &[String]) {
+    let client = redis::Client::open(&*words[0]).expect("a client");
+    let connection = RefCell::new(client.get_connection().expect("a connection"));
+    let mut listening = client.get_connection().expect("a connection");
+    let mut listening = listening.as_pubsub();
+    let [mine, other] = both(words);
+    listening.subscribe(&mine).expect("a subscription");
+    let listening = RefCell::new(listening);
+    let (record, next) = (format!("{}:record", words[1]), format!("{mine}:next"));
+    let script = redis::Script::new(LEAST);
+    let prepare = |connection: &mut redis::Connection| {
+        redis::cmd("RPUSH").arg(&next).arg(&other).exec(connection)?;
+        redis::cmd("SET")
+            .arg(&record)
+            .arg(FIRST.to_owned() + &words[1])
+            .arg("NX")
+            .exec(connection)?;
+        script.prepare_invoke().load(connection)
+    };
+    prepare(&mut connection.borrow_mut()).expect("answers");
+    let get = |mine_already: bool| {
+        if !mine_already {
+            listening.borrow_mut().get_message().expect("my turn comes");
+        }
+    };
+    in_turns(words, get, |()| {
+        let mut ahead = redis::pipe();
+        ahead.cmd("PING").ignore().cmd("EVALSHA").arg(script.get_hash()).arg(2);
+        ahead.arg(&record).arg(&next).arg(&mine);
+        let told = ahead.query::<(i32,)>(&mut connection.borrow_mut());
+        assert_eq!(told.expect("an answer"), (1,));
+    });
+}
+
+/// Gets and gives back in turn with the other one, as often as is asked for. `get` is told whether this is the first
+/// turn of all, for which nobody gives.
+fn in_turns<T>(words: &[String], get: impl Fn(bool) -> T, give: impl Fn(T)) {
+    let pause = Pause::parse(&words[2]);
+    let turns: usize = words[3].parse().expect("a number");
+    let mut first = words[4] == FIRST;
     while told() {
         let mut times = Vec::with_capacity(turns * 2);
         for _ in 0..turns {
-            if !std::mem::take(&mut first) {
-                let popped = redis::cmd("BLPOP")
-                    .arg(&mine)
-                    .arg(60)
-                    .query::<(String, String)>(&mut connection);
-                popped.expect("my turn comes");
-            }
+            let got = get(std::mem::take(&mut first));
             times.push(now());
-            rest(pause);
+            pause.pass();
             times.push(now());
-            redis::cmd("RPUSH").arg(&other).arg(1).query::<i32>(&mut connection).expect("a push");
+            give(got);
         }
         tell(times);
     }
 }
 
-fn parse(words: &[String]) -> (Duration, usize) {
-    let number = |word: &String| word.parse().expect("a number");
-    (Duration::from_micros(number(&words[2])), number(&words[3]) as usize)
+/// Names for this worker and the other one.
+fn both(words: &[String]) -> [String; 2] {
+    let name = |who: &str| format!("{who}{}", words[1]);
+    if words[4] == FIRST { [name(FIRST), name("0")] } else { [name("0"), name(FIRST)] }
 }
