@@ -31,6 +31,8 @@ pub struct Waiting {
     pub label: Option<String>,
     /// When it first asked, by the server's clock.
     pub since: SystemTime,
+    /// It cannot be told that it is its turn, and asks every `delay`.
+    pub polls: bool,
 }
 
 /// A lock as it stood when the server answered.
@@ -60,9 +62,10 @@ impl fmt::Debug for Holder {
 
 impl fmt::Debug for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { value: _, label, since } = self;
+        let Self { value: _, label, since, polls } = self;
         let mut shown = f.debug_struct("Waiting");
-        shown.field("label", label).field("since", since).finish_non_exhaustive()
+        shown.field("label", label).field("since", since).field("polls", polls);
+        shown.finish_non_exhaustive()
     }
 }
 
@@ -80,6 +83,7 @@ impl Inspection {
             value: waiter.token,
             label: some(waiter.label),
             since: at(ticket),
+            polls: waiter.channel.is_none(),
         });
         let server_time = if server_us == 0 { SystemTime::now() } else { at(server_us) };
         Self { holder, waiting, waiters: waiters.collect(), server_time }

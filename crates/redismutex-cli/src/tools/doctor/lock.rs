@@ -1,6 +1,6 @@
 //! Whether this user can acquire, wait for, extend and release a lock here: by doing it, on a key of its own.
 //!
-//! Knows the public face of the library and what stands in the queue. What the ACL says is of no interest: what
+//! Knows the public face of the library. What the ACL says is of no interest: what
 //! the server does is.
 
 use super::Finding;
@@ -76,7 +76,7 @@ fn hand_on(mutex: &RedisMutex, key: &str, guard: Guard) -> (Finding, Finding) {
     let fenced = guard.fence().is_some();
     thread::scope(|scope| {
         let waiter = scope.spawn(|| mutex.acquire(key));
-        let pushed = fenced.then(|| queued_with_channel(mutex, key)).flatten();
+        let pushed = fenced.then(|| is_told(mutex, key)).flatten();
         let released = released(guard.release());
         let got_it = match waiter.join() {
             Ok(Ok(second)) => second.release().map_err(|error| error.to_string()),
@@ -125,18 +125,12 @@ fn channels(
     }
 }
 
-/// Whether the first in the queue has a channel to be told by. `None` where the queue cannot be seen.
-fn queued_with_channel(mutex: &RedisMutex, key: &str) -> Option<bool> {
-    // The doctor's key has no braces: the stem is the simple one.
-    let queue = format!("redismutex:{{{key}}}:queue");
+/// Whether the first in the queue is told by a message. `None` where the queue cannot be seen.
+fn is_told(mutex: &RedisMutex, key: &str) -> Option<bool> {
     let began = Instant::now();
     while began.elapsed() < PATIENCE / 2 {
-        let reply = command(mutex, &[b"ZRANGE", queue.as_bytes(), b"0", b"0"]).ok()?;
-        let Reply::List(members) = reply else { return None };
-        if let Some(Reply::Bytes(waiter)) = members.first() {
-            // `<expiry ms> <length of token> <channel> <id> …`
-            let channel = waiter.split(|byte| *byte == b' ').nth(2)?;
-            return Some(channel != b"-");
+        if let Some(first) = mutex.inspect(key).ok()?.waiters.first() {
+            return Some(!first.polls);
         }
         thread::sleep(Duration::from_millis(10));
     }
