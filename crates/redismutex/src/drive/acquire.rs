@@ -46,6 +46,7 @@ impl Held {
         claim.granted();
         let hold_until = settings.max_hold.map(|longest| now + longest);
         let lease = Arc::new(Lease::new(
+            claim.core().origin(),
             claim.names().clone(),
             granted.deadline,
             settings.expiry,
@@ -84,11 +85,8 @@ impl Watch {
         Self { lease, core, watched, renewed }
     }
 
+    /// Not in a forked child: timer and watchdog are empty there, and may be locked by threads that are not there.
     fn stop(&mut self) {
-        // Empty in a forked child, and not to be touched there.
-        if !self.lease.is_of_this_process() {
-            return;
-        }
         if let Some(entry) = self.watched.take() {
             self.core.timer.unwatch(&self.lease, entry);
         }

@@ -10,6 +10,7 @@ use crate::redis::clock;
 use crate::redis::hub::Hub;
 use crate::redis::link::Unclaimed;
 use crate::redis::node::{Node, Reader};
+use crate::redis::origin::Origin;
 use crate::rules::protocol::{Names, Push};
 use std::io;
 use std::sync::{Arc, OnceLock, Weak};
@@ -29,7 +30,7 @@ pub(crate) struct Core {
     pub(crate) alarms: Alarms,
     pub(crate) watchdog: Arc<Watchdog>,
     pub(crate) tokens: Tokens,
-    process: u32,
+    origin: Origin,
 }
 
 /// Why this mutex cannot be used here.
@@ -45,7 +46,7 @@ impl Core {
         let tokens = Tokens::default();
         let hub = Arc::new(Hub::default());
         let timer = Arc::new(Timer::default());
-        let channel = format!("redismutex:{}", tokens.word()?);
+        let channel: Arc<str> = format!("redismutex:{}", tokens.word()?).into();
         let me: Arc<OnceLock<Weak<Self>>> = Arc::default();
         let unclaimed = pass_on(me.clone());
         let led = matches!(reader, Reader::Led);
@@ -65,7 +66,7 @@ impl Core {
             timer,
             tokens,
             alarms,
-            process: std::process::id(),
+            origin: Origin::here(),
         });
         let _ = me.set(Arc::downgrade(&core));
         let watchdog = Arc::downgrade(&core.watchdog);
@@ -78,7 +79,11 @@ impl Core {
     }
 
     fn is_of_this_process(&self) -> bool {
-        self.process == std::process::id()
+        self.origin.is_here()
+    }
+
+    pub(crate) fn origin(&self) -> Origin {
+        self.origin
     }
 
     /// Sees to it that what an acquisition needs is there.

@@ -3,6 +3,7 @@
 
 use super::telemetry;
 use crate::redis::clock;
+use crate::redis::origin::Origin;
 use crate::redis::slot::lock;
 use crate::rules::protocol::Names;
 use crate::rules::protocol::request::Ask;
@@ -29,7 +30,7 @@ pub(crate) struct Lease {
     /// When the timer will look at it next.
     watched_at: AtomicU64,
     hold_until: Option<Moment>,
-    process: u32,
+    origin: Origin,
     state: Mutex<State>,
 }
 
@@ -59,6 +60,7 @@ impl Wanted {
 
 impl Lease {
     pub(crate) fn new(
+        origin: Origin,
         names: Arc<Names>,
         deadline: Moment,
         expiry: Duration,
@@ -72,7 +74,7 @@ impl Lease {
             phase: AtomicU8::new(HELD),
             watched_at: AtomicU64::new(0),
             hold_until,
-            process: std::process::id(),
+            origin,
             state: Mutex::default(),
         }
     }
@@ -103,7 +105,7 @@ impl Lease {
 
     /// Whether this is the process that acquired: a forked child holds nothing.
     pub(crate) fn is_of_this_process(&self) -> bool {
-        self.process == std::process::id()
+        self.origin.is_here()
     }
 
     /// Whether it is ours now, by the clock: no timer has to have run for that.
@@ -285,7 +287,7 @@ mod tests {
 
     fn lease(left: Duration, expiry: Duration, hold_until: Option<Moment>) -> Arc<Lease> {
         let names = Arc::new(Names::of(b"key").unwrap());
-        Arc::new(Lease::new(names, clock::now() + left, expiry, hold_until))
+        Arc::new(Lease::new(Origin::here(), names, clock::now() + left, expiry, hold_until))
     }
 
     fn whole(length: Duration) -> Wanted {

@@ -7,9 +7,10 @@ use super::Reply;
 use crate::drive::acquire::NotAcquired;
 use crate::drive::lease::Lease;
 use crate::redis::clock;
+use crate::redis::origin::Origin;
 use crate::rules::Moment;
 use crate::rules::acquire::{Acquisition, Asker, Failure, Granted, Step as Said, Subscription};
-use crate::rules::protocol::request::Ask;
+use crate::rules::protocol::request::{Arg, Ask};
 use crate::rules::protocol::{
     AcquireReply, Fault, FaultKind, Inspection as Inspected, Item, Names, OwnerReply, Request,
     Script,
@@ -49,9 +50,15 @@ impl Call {
             name,
             script: request.script().source(),
             keys: request.keys().map(<[u8]>::to_vec).collect(),
-            args: request.args().into_iter().map(|arg| arg.into_owned()).collect(),
+            args: request.args().map(whole).collect(),
         }
     }
+}
+
+fn whole(arg: Arg<'_>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    arg.pieces(|pieces| bytes = pieces.concat());
+    bytes
 }
 
 /// Why there is no reply.
@@ -198,6 +205,7 @@ impl Acquiring {
         let hold_until = self.max_hold.map(|longest| now + longest);
         Tenure {
             lease: Arc::new(Lease::new(
+                Origin::here(),
                 self.names.clone(),
                 granted.deadline,
                 self.expiry,

@@ -45,12 +45,17 @@ fn call(out: &mut Vec<u8>, verb: &[u8], script: &[u8], request: &Request) {
     bulk(out, script);
     bulk(out, if keys.len() == 2 { b"2" } else { b"4" });
     keys.for_each(|key| bulk(out, key));
-    args.iter().for_each(|arg| bulk(out, arg));
+    args.for_each(|arg| arg.pieces(|pieces| bulk_of(out, pieces)));
 }
 
 fn bulk(out: &mut Vec<u8>, word: &[u8]) {
-    head(out, b'$', word.len());
-    out.extend_from_slice(word);
+    bulk_of(out, &[word]);
+}
+
+/// A word in pieces.
+fn bulk_of(out: &mut Vec<u8>, pieces: &[&[u8]]) {
+    head(out, b'$', pieces.iter().map(|piece| piece.len()).sum());
+    pieces.iter().for_each(|piece| out.extend_from_slice(piece));
     out.extend_from_slice(b"\r\n");
 }
 

@@ -1,5 +1,6 @@
 //! Where pushed messages find the waiter they are for.
 
+use super::origin::Origin;
 use super::slot::lock;
 use crate::rules::Moment;
 use crate::rules::protocol::Push;
@@ -55,11 +56,22 @@ impl Mailbox {
 }
 
 /// All waiters of one process, by their number.
-#[derive(Default)]
 pub(crate) struct Hub {
+    origin: Origin,
     boxes: Mutex<HashMap<u64, Arc<Mailbox>>>,
     next: AtomicU64,
     on_break: OnceLock<Box<dyn Fn() + Send + Sync>>,
+}
+
+impl Default for Hub {
+    fn default() -> Self {
+        Self {
+            origin: Origin::here(),
+            boxes: Mutex::default(),
+            next: AtomicU64::default(),
+            on_break: OnceLock::new(),
+        }
+    }
 }
 
 impl Hub {
@@ -76,7 +88,7 @@ impl Hub {
     pub(crate) fn open(self: &Arc<Self>, id: u64) -> Registered {
         let mailbox = Arc::new(Mailbox::default());
         lock(&self.boxes).insert(id, mailbox.clone());
-        Registered { hub: self.clone(), id, mailbox, process: std::process::id() }
+        Registered { hub: self.clone(), id, mailbox }
     }
 
     /// Hands a message over; gives it back where nobody waits for it any more.
@@ -104,13 +116,12 @@ pub(crate) struct Registered {
     hub: Arc<Hub>,
     id: u64,
     pub(crate) mailbox: Arc<Mailbox>,
-    process: u32,
 }
 
 impl Drop for Registered {
     fn drop(&mut self) {
         // In a forked child the hub may be locked by a thread that is not there.
-        if self.process == std::process::id() {
+        if self.hub.origin.is_here() {
             lock(&self.hub.boxes).remove(&self.id);
         }
     }

@@ -15,6 +15,7 @@ mod handshake;
 pub(crate) mod hub;
 pub(crate) mod link;
 pub(crate) mod node;
+pub(crate) mod origin;
 mod query;
 mod scriptless;
 pub(crate) mod slot;

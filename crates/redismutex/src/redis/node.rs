@@ -46,7 +46,7 @@ struct State {
 
 pub(crate) struct Node {
     address: Address,
-    channel: String,
+    channel: Arc<str>,
     hub: Arc<Hub>,
     unclaimed: Unclaimed,
     reader: Reader,
@@ -73,7 +73,7 @@ pub(crate) struct Answered {
 impl Node {
     pub(crate) fn new(
         address: Address,
-        channel: String,
+        channel: Arc<str>,
         hub: Arc<Hub>,
         unclaimed: Unclaimed,
         reader: Reader,
@@ -101,7 +101,7 @@ impl Node {
     }
 
     /// The process's channel, where the subscription stands already.
-    pub(crate) fn standing_channel(&self) -> Option<String> {
+    pub(crate) fn standing_channel(&self) -> Option<Arc<str>> {
         self.current()?.is_subscribed().then(|| self.channel.clone())
     }
 

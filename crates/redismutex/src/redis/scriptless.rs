@@ -69,7 +69,7 @@ impl Dialect {
                     return Ok(Item::Bytes(b"OK".to_vec()));
                 }
                 let left = link.ask(&pack(&[b"PTTL", lock])).await?;
-                Ok(Item::List(vec![Item::Int(0), left, Item::Int(-1), Item::Int(1)]))
+                Ok(Item::List(vec![Item::Int(0), left, Item::Int(0), Item::Int(1)]))
             }
             Ask::Extend { token, expiry, .. } => {
                 let extended = extended(&extend(link, lock, token, *expiry).await?);

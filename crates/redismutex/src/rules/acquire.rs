@@ -3,9 +3,9 @@
 //! A driver calls [`Acquisition::step`], does what it says, reports how that went, and calls it again.
 
 use super::lease::{self, ClockReading};
-use super::protocol::reply::Busy;
+use super::protocol::reply::{self, Busy};
 use super::protocol::request::Ask;
-use super::protocol::{AcquireReply, Fault, Names, Push, Request, Waiter};
+use super::protocol::{AcquireReply, Fault, Names, Push, Request, waiter};
 use super::tally::{Tally, Verdict, Vote};
 use super::{Moment, fence::Fence, settings::Settings};
 use std::sync::Arc;
@@ -88,8 +88,8 @@ pub(crate) struct Acquisition {
     give_up: Moment,
     place: Place,
     wants_place: bool,
-    /// Whether the server has told its rank.
-    placed: bool,
+    /// Whether it has asked with its place before: then the server tells more.
+    queued: bool,
     ask_at: Moment,
     reading: Option<ClockReading>,
     faults: u32,
@@ -104,7 +104,7 @@ impl Acquisition {
         asker: Asker,
         settings: &Settings,
         now: Moment,
-        channel: Option<String>,
+        channel: Option<Arc<str>>,
     ) -> Self {
         let waits = !settings.block_time.is_zero();
         let dice =
@@ -116,7 +116,7 @@ impl Acquisition {
             give_up: now + settings.block_time,
             place: Place::None,
             wants_place: false,
-            placed: false,
+            queued: false,
             ask_at: now,
             reading: None,
             faults: 0,
@@ -125,7 +125,7 @@ impl Acquisition {
             dice,
         };
         if let Some(channel) = channel.filter(|_| waits) {
-            this.place = Place::Pushed(this.entry(Some(channel)));
+            this.place = Place::Pushed(this.entry(Some(&channel)));
         }
         this
     }
@@ -188,7 +188,7 @@ impl Acquisition {
         self.wants_place = false;
         self.ask_at = now;
         self.place = match outcome {
-            Subscription::Stands(channel) => Place::Pushed(self.entry(Some(channel))),
+            Subscription::Stands(channel) => Place::Pushed(self.entry(Some(&channel))),
             Subscription::Impossible => Place::Polls(Some(self.entry(None))),
             Subscription::NoQueue => Place::Polls(None),
         };
@@ -251,8 +251,8 @@ impl Acquisition {
             self.wants_place = true;
             self.ask_at = now;
         } else {
-            self.ask_at = (now + self.sleep(busy)).min(self.give_up);
-            self.placed |= busy.rank.is_some();
+            self.ask_at = (now + self.sleep(busy.place)).min(self.give_up);
+            self.queued = true;
         }
     }
 
@@ -280,14 +280,13 @@ impl Acquisition {
     /// of a slow queue is told ([`Self::told_to_watch`]); in a fast one all have just come, and look soon.
     /// The release of a holder that is not ours wakes nobody: then the first in the queue polls for all, and
     /// two more seldom, should it die.
-    fn sleep(&mut self, busy: Busy) -> Duration {
-        let rank = busy.rank.unwrap_or(0);
-        let lapse = busy.left.map(|left| left + PAST_EXPIRY);
+    fn sleep(&mut self, place: Option<reply::Place>) -> Duration {
         let polls = matches!(self.place, Place::Polls(_));
-        if !polls && !self.placed {
-            return self.jittered(LOOK.min(self.delay));
-        }
-        if polls || busy.foreign {
+        let Some(reply::Place { left, rank, foreign }) = place else {
+            return self.jittered(if polls { self.delay } else { LOOK.min(self.delay) });
+        };
+        let lapse = left.map(|left| left + PAST_EXPIRY);
+        if polls || foreign {
             let seldom = if polls { 1 } else { 1 + 2 * rank };
             let delay = self.jittered(self.delay.saturating_mul(seldom)).min(LONGEST_SLEEP);
             return lapse.map_or(delay, |lapse| lapse.min(delay));
@@ -310,15 +309,14 @@ impl Acquisition {
             label: label.clone(),
             entry: self.queue_entry(),
             window,
-            again: self.placed,
+            again: self.queued,
         };
         Request { names: names.clone(), ask }
     }
 
-    fn entry(&self, channel: Option<String>) -> Arc<[u8]> {
+    fn entry(&self, channel: Option<&str>) -> Arc<[u8]> {
         let Asker { token, label, id, .. } = &self.asker;
-        let (token, label) = (token.to_string(), label.to_string());
-        Waiter { expiry: self.expiry, channel, id: *id, token, label }.entry().into()
+        waiter::entry(self.expiry, channel, *id, token, label).into()
     }
 
     /// Three quarters to all of it, so that those who began together do not stay together.
@@ -332,7 +330,7 @@ impl Acquisition {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Subscription {
     /// It stands on this channel.
-    Stands(String),
+    Stands(Arc<str>),
     /// The server or something before it does not allow it.
     Impossible,
     /// The server keeps no queue for us.

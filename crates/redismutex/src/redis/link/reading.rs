@@ -48,30 +48,38 @@ impl Link {
     /// another thread do it.
     pub(crate) fn wait(&self, me: &Arc<Flag>, until: Moment) {
         loop {
-            let left = clock::now().until(until);
-            if me.is_raised() || self.is_dead() || left.is_zero() {
+            if me.is_raised() || self.is_dead() {
                 break;
             }
             if self.turn.take(me) {
-                self.read_until(me, until);
+                let over = self.read_until(me, until);
                 self.turn.give_back();
+                if over {
+                    break;
+                }
             } else {
+                let left = clock::now().until(until);
+                if left.is_zero() {
+                    break;
+                }
                 std::thread::park_timeout(left);
             }
         }
         self.turn.leave(me);
     }
 
-    fn read_until(&self, me: &Arc<Flag>, until: Moment) {
+    /// Tells whether `until` is past.
+    fn read_until(&self, me: &Arc<Flag>, until: Moment) -> bool {
         while !me.is_raised() && !self.is_dead() {
             let left = clock::now().until(until);
             if left.is_zero() {
-                return;
+                return true;
             }
             self.limit_read(left);
             // What goes wrong ends the link, which ends the loop.
             let _ = self.read_ready();
         }
+        false
     }
 
     /// Waits are cut into pieces; the socket is told only where the pieces that it knows of will not do.

@@ -7,30 +7,32 @@
 -- ARGV[4] kept    ms that the last fence is kept
 -- ARGV[5] waiter  this acquisition's entry in the queue; absent: do not queue
 -- ARGV[6] window  ms for which a waiter that polls counts as alive; 0: it is reached by push
--- ARGV[7] again   1: it has been told of its place before, and wants to know more about the holder
+-- ARGV[7] again   1: it has queued before, and wants to know its place and more about the holder
 -- returns fence                                          granted: the lease lasts for expiry
---         {server time us, left ms, rank, foreign}       busy; left is -1 where the record has no expiry or nobody asked,
---                                                        rank -1 where not queued; foreign is 1 where the first
---                                                        few have to poll: no script granted it, or nobody asked
+--         -server time us                                busy
+--         {server time us, left ms, rank, foreign}       busy, asked again; left is -1 where the record has no expiry,
+--                                                        foreign is 1 where no script granted it and so the first
+--                                                        few have to poll
 --
--- What is wanted most often stands first, before functions are made that it does not need: to a server
--- a script's functions cost as much as its commands.
+-- What is wanted most often stands first and says little: to a server, the words of an answer cost as much as commands.
 
 local lock, queue, seen, grant = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local token, me = ARGV[1], ARGV[5]
+local call, pcall = redis.call, redis.pcall
 
 -- A free lock for which nobody waits.
-if redis.call('EXISTS', queue) == 0 then
-  local set = redis.pcall('SET', lock, token, 'NX', 'PX', ARGV[2])
+local no_queue = call('EXISTS', queue) == 0
+if no_queue then
+  local set = pcall('SET', lock, token, 'NX', 'PX', ARGV[2])
   if set then
     if set.err then return set end
-    local time = redis.call('TIME')
+    local time = call('TIME')
     local fence = time[1] .. string.sub('00000' .. time[2], -6)
-    local last = redis.call('SET', grant, fence .. ARGV[3], 'PX', ARGV[4], 'GET')
+    local last = call('SET', grant, fence .. ARGV[3], 'PX', ARGV[4], 'GET')
     -- As text: both begin with sixteen digits, and the record goes on after them.
     if not last or last < fence then return fence end
     fence = string.format('%.0f', string.match(last, '^%d+') + 1)
-    redis.call('SET', grant, fence .. ARGV[3], 'PX', ARGV[4])
+    call('SET', grant, fence .. ARGV[3], 'PX', ARGV[4])
     return fence
   end
 end
@@ -39,28 +41,26 @@ end
 local QUEUE_KEPT_MS = '120000'
 
 local function busy(holder)
-  local time = redis.call('TIME')
+  local time = call('TIME')
   local now = time[1] .. string.sub('00000' .. time[2], -6)
-  if not me then return { now, redis.call('PTTL', lock), -1, 0 } end
-  local added = redis.pcall('ZADD', queue, 'NX', now, me)
+  if not me then return '-' .. now end
+  local added = pcall('ZADD', queue, 'NX', now, me)
   if type(added) == 'table' then return added end
   if ARGV[6] ~= '0' then
-    redis.call('ZADD', seen, time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[6], me)
-    redis.call('PEXPIRE', seen, QUEUE_KEPT_MS)
+    call('ZADD', seen, time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[6], me)
+    call('PEXPIRE', seen, QUEUE_KEPT_MS)
   end
-  local rank = redis.call('ZRANK', queue, me)
-  if rank == 0 or ARGV[7] == '1' then redis.call('PEXPIRE', queue, QUEUE_KEPT_MS) end
-  if ARGV[7] ~= '1' then return { now, -1, rank, rank == 0 and 1 or 0 } end
-  local foreign = 0
+  if no_queue or ARGV[7] == '1' then call('PEXPIRE', queue, QUEUE_KEPT_MS) end
+  if ARGV[7] ~= '1' then return '-' .. now end
+  local rank, foreign = call('ZRANK', queue, me), 0
   if rank <= 2 then
-    local last = redis.call('GET', grant)
+    local last = call('GET', grant)
     local start = last and string.match(last, '^%d+ %d+ ()')
     if not start or string.sub(last, start, start + #holder - 1) ~= holder then foreign = 1 end
   end
-  return { now, redis.call('PTTL', lock), rank, foreign }
+  return { now, call('PTTL', lock), rank, foreign }
 end
 
-local holder = redis.pcall('GET', lock)
+local holder = pcall('GET', lock)
 if type(holder) == 'table' then return holder end
 if holder and holder ~= token then return busy(holder) end
-

@@ -3,8 +3,8 @@
 
 local function granted()
   if me then
-    redis.call('ZREM', queue, me)
-    redis.call('ZREM', seen, me)
+    call('ZREM', queue, me)
+    call('ZREM', seen, me)
   end
   return next_fence(ARGV[3], ARGV[4])
 end
@@ -12,23 +12,25 @@ end
 if holder then
   -- A reply or a push was lost on its way, or the lock was kept for us. This may also be a request that comes
   -- late, after the lease was extended.
-  if redis.call('PTTL', lock) < tonumber(ARGV[2]) then redis.call('PEXPIRE', lock, ARGV[2]) end
+  if call('PTTL', lock) < tonumber(ARGV[2]) then call('PEXPIRE', lock, ARGV[2]) end
   return granted()
 end
 
 -- The holder died: whoever asks first runs the hand-off for everybody.
 while true do
-  local head = redis.call('ZRANGE', queue, 0, 0)[1]
+  local head = call('ZRANGE', queue, 0, 0)[1]
   if not head or head == me then
-    local set = redis.pcall('SET', lock, token, 'PX', ARGV[2])
+    local set = pcall('SET', lock, token, 'PX', ARGV[2])
     if set.err then return set end
     tell_first(ARGV[2])
     return granted()
   end
-  redis.call('ZREM', queue, head)
+  call('ZREM', queue, head)
   holder = hand_to(head)
   if holder then
-    tell_first(redis.call('PTTL', lock))
+    -- It may have been the last one.
+    no_queue = true
+    tell_first(call('PTTL', lock))
     return busy(holder)
   end
 end

@@ -5,8 +5,8 @@
 -- KEYS[3] seen    sorted set: waiter that polls -> server time in ms until which it counts as alive
 -- KEYS[4] grant   string: the last grant, "<fence> <length of token> <token><label>"
 --
--- A waiter is "<expiry ms> <length of token> <channel> <id> <token><label>"; a channel of "-" marks
--- one that polls. A push message is "<id> <time us> <fence> <expiry ms> <length of token> <token><lock>".
+-- A waiter is "<expiry ms> <ms that its fence is kept> <length of token> <channel> <id> <token><label>"; a channel of "-"
+-- marks one that polls. A push message is "<id> <time us> <fence> <expiry ms> <length of token> <token><lock>".
 
 -- With a time and a fence of 0 it is no grant but a hint: you are among the first now, and the expiry is what is left
 -- of the lease. Who does not know of hints takes it for a grant that was over long ago.
@@ -16,20 +16,17 @@ local SLOW_US = 250000
 -- How far down the queue to look for somebody else's waiters.
 local WATCHED = 9
 
--- How long the last fence outlives its lease: longer than any step a server clock is likely to take.
-local FENCE_KEPT_MS = 600000
-
-local time = redis.call('TIME')
+local time = call('TIME')
 -- Sixteen digits of text: a Lua number would lose them on its way into a string.
 local now_us = time[1] .. string.sub('00000' .. time[2], -6)
 
 -- Notes a grant and returns its fence: the server's time, or one more than the last where that is greater.
 local function next_fence(owner, kept)
   local fence = now_us
-  local last = redis.call('SET', grant, fence .. owner, 'PX', kept, 'GET')
+  local last = call('SET', grant, fence .. owner, 'PX', kept, 'GET')
   if last and last >= fence then
     fence = string.format('%.0f', string.match(last, '^%d+') + 1)
-    redis.call('SET', grant, fence .. owner, 'PX', kept)
+    call('SET', grant, fence .. owner, 'PX', kept)
   end
   return fence
 end
@@ -37,42 +34,43 @@ end
 -- Gives the lock to a waiter that was just taken out of the queue, and returns its token; nil where it is dead.
 -- A script that has written is not refused a SET for want of memory, so a hand-off cannot stop half way.
 local function hand_to(waiter)
-  local expiry, length, channel, id, start = string.match(waiter, '^(%d+) (%d+) (%S+) (%d+) ()')
+  local expiry, kept, length, channel, id, start = string.match(waiter, '^(%d+) (%d+) (%d+) (%S+) (%d+) ()')
   if not expiry then return nil end
   local token = string.sub(waiter, start, start + length - 1)
   if channel == '-' then
     -- Nobody hears a message: keep the lock for it as long as it counts as alive; its next poll takes it.
-    local alive_until = redis.call('ZSCORE', seen, waiter) or 0
+    local alive_until = call('ZSCORE', seen, waiter) or 0
     local left = alive_until - time[1] * 1000 - math.floor(time[2] / 1000)
-    redis.call('ZREM', seen, waiter)
+    call('ZREM', seen, waiter)
     if left <= 0 then return nil end
     -- It counts as alive by a clock that may have been set back since.
     left = math.min(left, tonumber(expiry))
-    redis.call('SET', lock, token, 'PX', left)
+    call('SET', lock, token, 'PX', left)
     return token
   end
-  redis.call('SET', lock, token, 'PX', expiry)
+  call('SET', lock, token, 'PX', expiry)
   local owner = ' ' .. length .. ' ' .. string.sub(waiter, start)
-  local fence = next_fence(owner, string.format('%d', expiry + FENCE_KEPT_MS))
+  local fence = next_fence(owner, kept)
   local message = id .. ' ' .. now_us .. ' ' .. fence .. ' ' .. expiry .. ' ' .. length .. ' ' .. token .. lock
-  local heard = redis.pcall('PUBLISH', channel, message)
-  -- Whoever listens to patterns of channels hears it too, and is not the waiter.
-  local there = heard ~= 0 and redis.pcall('PUBSUB', 'NUMSUB', channel)[2]
+  local heard = pcall('PUBLISH', channel, message)
   -- Nobody on the channel: its process is gone. Not allowed to know: it finds the lock its own when it looks.
-  return heard ~= 0 and there ~= 0 and token or nil
+  if heard == 0 then return nil end
+  -- Whoever listens to patterns of channels hears it too, and is not the waiter.
+  if pcall('PUBSUB', 'NUMPAT') == 0 then return token end
+  return pcall('PUBSUB', 'NUMSUB', channel)[2] ~= 0 and token or nil
 end
 
 -- A waiter sleeps by the place that it had when it last asked; hand-offs bring it forward unawares. Tells the
 -- first waiters of two processes, which may die together with all of theirs, how long the lease lasts.
 local function tell_first(left)
   local told, count = {}, 0
-  for _, waiter in ipairs(redis.call('ZRANGE', queue, 0, WATCHED)) do
-    local _, length, channel, id, start = string.match(waiter, '^(%d+) (%d+) (%S+) (%d+) ()')
+  for _, waiter in ipairs(call('ZRANGE', queue, 0, WATCHED)) do
+    local length, channel, id, start = string.match(waiter, '^%d+ %d+ (%d+) (%S+) (%d+) ()')
     if channel and not told[channel] then
       told[channel], count = true, count + 1
       local token = string.sub(waiter, start, start + length - 1)
       local message = id .. ' 0 0 ' .. left .. ' ' .. length .. ' ' .. token .. lock
-      if channel ~= '-' then redis.pcall('PUBLISH', channel, message) end
+      if channel ~= '-' then pcall('PUBLISH', channel, message) end
       if count == 2 then return end
     end
   end

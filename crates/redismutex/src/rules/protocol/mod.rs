@@ -13,4 +13,4 @@ pub use keys::Key;
 pub(crate) use keys::Names;
 pub(crate) use reply::{AcquireReply, Inspection, OwnerReply};
 pub(crate) use request::{Request, Script};
-pub(crate) use waiter::{Push, Waiter};
+pub(crate) use waiter::Push;

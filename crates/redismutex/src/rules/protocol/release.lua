@@ -6,19 +6,20 @@
 -- returns 1 it was ours and is released, 0 it was not ours (and nothing but the queue entry was touched)
 
 local lock, queue, seen, grant = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local call, pcall = redis.call, redis.pcall
 
 local first_left = false
 if ARGV[2] then
-  first_left = redis.call('ZRANK', queue, ARGV[2]) == 0
-  redis.call('ZREM', queue, ARGV[2])
-  redis.call('ZREM', seen, ARGV[2])
+  first_left = call('ZRANK', queue, ARGV[2]) == 0
+  call('ZREM', queue, ARGV[2])
+  call('ZREM', seen, ARGV[2])
 end
 local head = {}
-local holder = redis.pcall('GET', lock)
+local holder = pcall('GET', lock)
 if holder == ARGV[1] then
-  head = redis.pcall('ZPOPMIN', queue)
+  head = pcall('ZPOPMIN', queue)
   -- Nothing of ours stands under the queue's name: the lock is released all the same.
-  if head.err or not head[1] then return redis.call('DEL', lock) end
+  if head.err or not head[1] then return call('DEL', lock) end
 elseif not first_left then
   return type(holder) == 'table' and holder or 0
 end

@@ -9,10 +9,10 @@ end
 while head[1] do
   if hand_to(head[1]) then
     -- Those behind one who waited for long sleep long.
-    if now_us - head[2] > SLOW_US then tell_first(redis.call('PTTL', lock)) end
+    if now_us - head[2] > SLOW_US then tell_first(call('PTTL', lock)) end
     return 1
   end
-  head = redis.call('ZPOPMIN', queue)
+  head = call('ZPOPMIN', queue)
 end
-redis.call('DEL', lock)
+call('DEL', lock)
 return 1

@@ -18,10 +18,17 @@ pub(crate) enum AcquireReply {
 pub(crate) struct Busy {
     /// The server's clock; 0 where it did not say.
     pub(crate) server_us: u64,
-    /// How long the record lives yet; `None` where it has no expiry or nobody knows.
+    /// What is told to those who ask again.
+    pub(crate) place: Option<Place>,
+}
+
+/// Where one stands who has queued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// How long the holder's record lives yet; `None` where it has no expiry.
     pub(crate) left: Option<Duration>,
-    /// How many wait before us; `None` where we are not queued.
-    pub(crate) rank: Option<u32>,
+    /// How many wait before us.
+    pub(crate) rank: u32,
     /// The holder is not one of ours: its release wakes nobody.
     pub(crate) foreign: bool,
 }
@@ -32,19 +39,20 @@ impl AcquireReply {
     }
 
     fn read(item: &Item) -> Option<Self> {
-        let Item::List(items) = item else {
-            // Without scripts there is no fence, only an OK.
-            let fence = item.count().map(Fence);
-            return (fence.is_some() || item.bytes() == Some(b"OK"))
-                .then_some(Self::Granted(fence));
-        };
-        let [server_us, left, rank, foreign] = &**items else { return None };
-        Some(Self::Busy(Busy {
-            server_us: server_us.count()?,
-            left: left.count().map(Duration::from_millis),
-            rank: rank.int().and_then(|rank| rank.try_into().ok()),
-            foreign: foreign.int()? == 1,
-        }))
+        if let Some([server_us, left, rank, foreign]) = item.list() {
+            let place = Place {
+                left: left.count().map(Duration::from_millis),
+                rank: rank.int()?.try_into().ok()?,
+                foreign: foreign.int()? == 1,
+            };
+            return Some(Self::Busy(Busy { server_us: server_us.count()?, place: Some(place) }));
+        }
+        if let Some(server_us) = item.int().and_then(i64::checked_neg).filter(|it| *it > 0) {
+            return Some(Self::Busy(Busy { server_us: server_us.unsigned_abs(), place: None }));
+        }
+        // Without scripts there is no fence, only an OK.
+        let fence = item.count().map(Fence);
+        (fence.is_some() || item.bytes() == Some(b"OK")).then_some(Self::Granted(fence))
     }
 }
 

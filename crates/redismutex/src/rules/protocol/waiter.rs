@@ -1,6 +1,7 @@
 //! A waiter's entry in the queue, and the message that brings it the lock.
 
 use super::Item;
+use super::request::FENCE_KEPT;
 use crate::rules::fence::Fence;
 use std::time::Duration;
 
@@ -16,17 +17,24 @@ pub(crate) struct Waiter {
     pub(crate) label: String,
 }
 
-impl Waiter {
-    /// `<expiry ms> <length of token> <channel> <id> <token><label>`
-    pub(crate) fn entry(&self) -> Vec<u8> {
-        let Self { expiry, channel, id, token, label } = self;
-        let channel = channel.as_deref().unwrap_or("-");
-        format!("{} {} {channel} {id} {token}{label}", expiry.as_millis(), token.len()).into_bytes()
-    }
+/// `<expiry ms> <ms that its fence is kept> <length of token> <channel> <id> <token><label>`; no channel: it polls.
+pub(crate) fn entry(
+    expiry: Duration,
+    channel: Option<&str>,
+    id: u64,
+    token: &str,
+    label: &str,
+) -> Vec<u8> {
+    let channel = channel.unwrap_or("-");
+    let (lasts, kept) = (expiry.as_millis(), (expiry + FENCE_KEPT).as_millis());
+    format!("{lasts} {kept} {} {channel} {id} {token}{label}", token.len()).into_bytes()
+}
 
+impl Waiter {
     pub(crate) fn parse(entry: &[u8]) -> Option<Self> {
-        let mut words = entry.splitn(5, |byte| *byte == b' ');
+        let mut words = entry.splitn(6, |byte| *byte == b' ');
         let expiry = Duration::from_millis(number(words.next()?)?);
+        let _kept = number(words.next()?)?;
         let length = usize::try_from(number(words.next()?)?).ok()?;
         let channel = text(words.next()?)?.to_owned();
         let id = number(words.next()?)?;
@@ -117,8 +125,10 @@ mod tests {
             token in "[ a-zé]{1,20}", label in "[ a-z\n]{0,20}", id: u64, expiry in 1u64..1_000_000, pushed: bool,
         ) {
             let channel = pushed.then(|| "redismutex:1f".to_owned());
-            let waiter = Waiter { expiry: Duration::from_millis(expiry), channel, id, token, label };
-            prop_assert_eq!(Waiter::parse(&waiter.entry()), Some(waiter));
+            let expiry = Duration::from_millis(expiry);
+            let entry = entry(expiry, channel.as_deref(), id, &token, &label);
+            let waiter = Waiter { expiry, channel, id, token, label };
+            prop_assert_eq!(Waiter::parse(&entry), Some(waiter));
         }
 
         #[test]
