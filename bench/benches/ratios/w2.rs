@@ -11,9 +11,12 @@ use redismutex_bench::worker::{Pause, Worker, now, tell, told};
 use std::cell::RefCell;
 use std::time::Duration;
 
-const WARM: Pause = Pause::Busy(Duration::from_micros(200));
+const WARM: Pause = Pause::Busy(Duration::from_micros(300));
 const COLD: Pause = Pause::Asleep(Duration::from_millis(10));
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Who has let go comes back after this: asking at once, it would compete with who gets it for the processors, of
+/// which there may be two for the three processes.
+const APART: Duration = Duration::from_micros(50);
 /// The worker that has the first turn.
 const FIRST: &str = "1";
 
@@ -150,6 +153,7 @@ fn in_turns<T>(words: &[String], get: impl Fn(bool) -> T, give: impl Fn(T)) {
             pause.pass();
             times.push(now());
             give(got);
+            std::thread::sleep(APART);
         }
         tell(times);
     }

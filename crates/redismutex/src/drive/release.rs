@@ -8,6 +8,9 @@ use crate::rules::acquire::PATIENCE;
 use crate::rules::protocol::{Fault, OwnerReply, Request};
 use crate::rules::release::{Next, Outcome, Release};
 use crate::rules::renewal::{self, Renewal};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 /// Releases. Dropped at any point, it goes on in the background.
@@ -18,12 +21,15 @@ pub(crate) async fn release(held: Held) -> Outcome {
         claim.leak();
         return Outcome::Lost;
     }
-    drop(watch);
+    // From here on it is neither renewed nor lost; the books of that are done while the answer is on its way.
+    lease.end();
+    let mut watch = Some(watch);
     let core = claim.core().clone();
     let mut release = Release::new(clock::now(), lease.deadline());
     let request = claim.due().request();
     let released = loop {
-        let Answered { answer, .. } = ask(&core, &request, release.give_up()).await;
+        let asked = ask(&core, &request, release.give_up());
+        let Answered { answer, .. } = after_first_poll(asked, || drop(watch.take())).await;
         let answer = answer.and_then(|item| OwnerReply::parse(&item));
         match release.answered(clock::now(), answer) {
             Next::Done(released) => break released,
@@ -37,6 +43,17 @@ pub(crate) async fn release(held: Held) -> Outcome {
         Outcome::Unknown(_) | Outcome::Denied(_) => drop(claim),
     }
     released
+}
+
+/// Awaits the future, and calls `then` when it has been polled once.
+async fn after_first_poll<T>(future: impl Future<Output = T>, mut then: impl FnMut()) -> T {
+    let mut future = pin!(future);
+    let first = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await;
+    then();
+    match first {
+        Poll::Ready(value) => value,
+        Poll::Pending => future.await,
+    }
 }
 
 /// How an extension ended.

@@ -1,8 +1,8 @@
 //! Between the rules' words and RESP.
 
+use super::resp::Value;
 use super::slot::Answer;
-use crate::rules::protocol::{Fault, FaultKind, Item, Request, Script};
-use redis::Value;
+use crate::rules::protocol::{Fault, FaultKind, Item, Push, Request, Script};
 use std::sync::OnceLock;
 
 /// One command, packed for the wire.
@@ -73,37 +73,40 @@ fn digest(script: Script) -> &'static str {
 }
 
 /// What a reply says.
-pub(super) fn answer(value: Value) -> Answer {
+pub(super) fn answer(value: Value<'_>) -> Answer {
     Ok(match value {
-        Value::ServerError(error) => {
-            return Err(Fault::of_server(error.code(), error.details().unwrap_or_default()));
-        }
         Value::Nil => Item::Nil,
         Value::Int(number) => Item::Int(number),
-        Value::Boolean(truth) => Item::Int(truth.into()),
-        Value::BulkString(bytes) => Item::Bytes(bytes),
-        Value::SimpleString(text) | Value::VerbatimString { text, .. } => {
-            Item::Bytes(text.into_bytes())
+        Value::Text(text) => Item::Bytes(text.to_vec()),
+        Value::List(values) => {
+            Item::List(values.into_iter().map(answer).collect::<Result<_, _>>()?)
         }
-        Value::Okay => Item::Bytes(b"OK".to_vec()),
-        Value::Double(number) => Item::Bytes(number.to_string().into_bytes()),
-        Value::Array(values) | Value::Set(values) => list(values)?,
-        Value::Map(pairs) => list(pairs.into_iter().flat_map(|(key, value)| [key, value]))?,
-        Value::Attribute { data, .. } => answer(*data)?,
-        other => {
-            return Err(Fault::new(FaultKind::Nonsense, format!("unexpected reply {other:?}")));
+        Value::Error(error) => {
+            let error = String::from_utf8_lossy(error);
+            let (code, detail) = error.split_once(' ').unwrap_or((&error, ""));
+            return Err(Fault::of_server(code, detail));
+        }
+        Value::Push(_) => {
+            return Err(Fault::new(FaultKind::Nonsense, "a push in the place of a reply"));
         }
     })
 }
 
-fn list(values: impl IntoIterator<Item = Value>) -> Answer {
-    values.into_iter().map(answer).collect::<Result<_, _>>().map(Item::List)
+/// What came unasked.
+pub(super) enum Unasked {
+    /// We are subscribed now.
+    Subscribed,
+    Message(Push),
+    /// Nothing for us.
+    Other,
 }
 
-/// The channel's message, where this is one.
-pub(super) fn message(kind: &redis::PushKind, data: &[Value]) -> Option<Vec<u8>> {
-    match (kind, data) {
-        (redis::PushKind::Message, [_, Value::BulkString(message)]) => Some(message.clone()),
-        _ => None,
+pub(super) fn unasked(values: &[Value<'_>]) -> Unasked {
+    match values {
+        [Value::Text(b"subscribe"), ..] => Unasked::Subscribed,
+        [Value::Text(b"message"), _, Value::Text(message)] => {
+            Push::parse(message).map_or(Unasked::Other, Unasked::Message)
+        }
+        _ => Unasked::Other,
     }
 }

@@ -1,34 +1,34 @@
 //! The reading half of a link.
 
+use super::super::clock;
+use super::super::encode::{self, Unasked};
+use super::super::resp::{Buffer, Value};
 use super::super::turn::Flag;
-use super::super::{clock, encode};
 use super::{Expected, Link, is_passing};
-use crate::redis::slot::lock;
+use crate::redis::slot::{Answer, lock};
 use crate::rules::Moment;
-use crate::rules::protocol::{Item, Push};
-use redis::{Parser, PushKind, Value};
-use std::io::{self, ErrorKind, Read};
+use crate::rules::protocol::Item;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-const BUFFER: usize = 16 * 1024;
 /// No read blocks for longer.
 const WHOLE_READ: Duration = Duration::from_secs(1);
 const MOST_PIECES: u32 = 16;
 const SHORTEST_READ: Duration = Duration::from_micros(500);
 
+#[derive(Default)]
 pub(super) struct Incoming {
-    parser: Parser,
-    buffer: Box<[u8]>,
+    buffer: Buffer,
     /// How long a read may block at present.
     limit: Duration,
 }
 
-impl Default for Incoming {
-    fn default() -> Self {
-        Self { parser: Parser::new(), buffer: vec![0; BUFFER].into(), limit: Duration::ZERO }
-    }
+/// What was read.
+enum Received {
+    Reply(Answer),
+    Unasked(Unasked),
 }
 
 impl Link {
@@ -96,40 +96,43 @@ impl Link {
     }
 
     fn receive(&self) -> io::Result<bool> {
-        let mut values = Vec::new();
-        let (parsed, drained) = {
-            let mut incoming = lock(&self.incoming);
-            let Incoming { parser, buffer, .. } = &mut *incoming;
-            let count = self.wire.read(buffer)?;
-            if count == 0 {
-                return Err(io::Error::new(ErrorKind::UnexpectedEof, "the server closed it"));
-            }
-            // Of a decrypted piece it cannot be said whether more lies behind it.
-            let drained = count < buffer.len() && !self.wire.is_encrypted();
-            (parse(parser, &buffer[..count], &mut values), drained)
-        };
-        let received = clock::now();
-        for value in values {
-            self.hand_out(value, received)?;
+        let (count, roomy) = lock(&self.incoming).buffer.fill(|bytes| self.wire.read(bytes))?;
+        if count == 0 {
+            return Err(io::Error::new(ErrorKind::UnexpectedEof, "the server closed it"));
         }
-        parsed.map(|()| drained)
+        let received = clock::now();
+        while let Some(what) = self.next()? {
+            self.hand_out(what, received)?;
+        }
+        // Of a decrypted piece it cannot be said whether more lies behind it.
+        Ok(roomy && !self.wire.is_encrypted())
     }
 
-    fn hand_out(&self, value: Value, received: Moment) -> io::Result<()> {
-        if let Value::Push { kind, data } = value {
-            if kind == PushKind::Subscribe {
-                return self.confirm_subscription();
+    fn next(&self) -> io::Result<Option<Received>> {
+        let mut incoming = lock(&self.incoming);
+        Ok(incoming.buffer.next()?.map(|value| match value {
+            Value::Push(values) => Received::Unasked(encode::unasked(&values)),
+            reply => Received::Reply(encode::answer(reply)),
+        }))
+    }
+
+    fn hand_out(&self, what: Received, received: Moment) -> io::Result<()> {
+        match what {
+            Received::Unasked(Unasked::Subscribed) => return self.confirm_subscription(),
+            Received::Unasked(Unasked::Other) => {}
+            Received::Unasked(Unasked::Message(push)) => {
+                if let Some(unclaimed) = self.hub.deliver(received, push) {
+                    (self.unclaimed)(unclaimed);
+                }
             }
-            let push = encode::message(&kind, &data).and_then(|message| Push::parse(&message));
-            if let Some(unclaimed) = push.and_then(|push| self.hub.deliver(received, push)) {
-                (self.unclaimed)(unclaimed);
+            Received::Reply(answer) => {
+                let Some(Expected { sink, .. }) = lock(&self.expected).pop_front() else {
+                    let what = "a reply that nobody asked for";
+                    return Err(io::Error::new(ErrorKind::InvalidData, what));
+                };
+                sink.take(answer);
             }
-            return Ok(());
         }
-        let Some(Expected { sink, .. }) = lock(&self.expected).pop_front() else {
-            return Err(io::Error::new(ErrorKind::InvalidData, "a reply that nobody asked for"));
-        };
-        sink.take(encode::answer(value));
         Ok(())
     }
 
@@ -143,25 +146,5 @@ impl Link {
             sink.take(Ok(Item::Nil));
         }
         Ok(())
-    }
-}
-
-/// Feeds the parser and takes out the values that are complete.
-fn parse(parser: &mut Parser, mut bytes: &[u8], values: &mut Vec<Value>) -> io::Result<()> {
-    loop {
-        match parser.parse_value(Chunk(&mut bytes)) {
-            Ok(value) => values.push(value),
-            Err(error) if error.is_io_error() => return Ok(()),
-            Err(error) => return Err(io::Error::new(ErrorKind::InvalidData, error.to_string())),
-        }
-    }
-}
-
-/// Bytes that end in "not yet" instead of in an end of file, so that the parser keeps its place.
-struct Chunk<'a, 'b>(&'a mut &'b [u8]);
-
-impl Read for Chunk<'_, '_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.0.is_empty() { Err(ErrorKind::WouldBlock.into()) } else { self.0.read(buffer) }
     }
 }
