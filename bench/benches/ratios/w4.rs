@@ -24,11 +24,11 @@ pub(crate) fn run(run: &Run) {
             took
         };
         let floor = || {
+            let started = Instant::now();
             let mut pipe = redis::pipe();
             for key in &keys {
                 pipe.cmd("SET").arg(key).arg("value").arg("PX").arg(20_000).ignore();
             }
-            let started = Instant::now();
             let set = runtime.block_on(pipe.query_async::<()>(&mut connection));
             let took = started.elapsed() / count;
             set.expect("an answer");
