@@ -1,5 +1,5 @@
-//! What the tests of redismutex stand on: real servers, faults between client and server, and a
-//! judge of what many processes believed.
+//! What the tests of redismutex stand on: real servers and a simulated one, faults between client and
+//! server, and a judge of what many processes believed.
 //!
 //! The kit knows Redis and Valkey from the outside: how to start one, how its wire protocol is
 //! framed, what an administrator may ask of it. It knows nothing of redismutex and must not: a
@@ -10,6 +10,7 @@
 //! - [`Server`] starts a private server; [`Admin`] looks into it and disturbs it.
 //! - [`Proxy`] sits between client and server and loses, delays, repeats and cuts
 //!   what passes.
+//! - [`Simulated`] runs real scripts in memory, at whatever time it is told.
 //! - [`history`] writes down what each process believed and finds two believers at one time.
 //! - [`child`] runs parts of a test in processes of their own.
 
@@ -26,9 +27,11 @@ mod random;
 mod resp;
 pub mod server;
 mod signals;
+mod simulated;
 
 pub use admin::Admin;
 pub use proxy::Proxy;
 pub use random::{random_key, random_key_named};
 pub use resp::Reply;
 pub use server::{Flavor, Server};
+pub use simulated::{Loaded, Published, Simulated};
