@@ -24,3 +24,5 @@ pub mod internal;
 mod mutex;
 mod redis;
 mod rules;
+#[cfg(test)]
+mod simulation;
