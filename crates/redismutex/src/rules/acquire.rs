@@ -88,8 +88,8 @@ pub(crate) struct Acquisition {
     give_up: Moment,
     place: Place,
     wants_place: bool,
-    /// Whether it has asked with its place before: then the server tells more.
-    queued: bool,
+    /// When it was told that it has a place in the queue; asked again, the server tells more.
+    queued_at: Option<Moment>,
     ask_at: Moment,
     reading: Option<ClockReading>,
     faults: u32,
@@ -116,7 +116,7 @@ impl Acquisition {
             give_up: now + settings.block_time,
             place: Place::None,
             wants_place: false,
-            queued: false,
+            queued_at: None,
             ask_at: now,
             reading: None,
             faults: 0,
@@ -252,7 +252,16 @@ impl Acquisition {
             self.ask_at = now;
         } else {
             self.ask_at = (now + self.sleep(busy.place)).min(self.give_up);
-            self.queued = true;
+            self.look_again(sent, now);
+        }
+    }
+
+    /// Nobody is told of a hand-off to one who has just come: those behind it have just come as well, and see it
+    /// when they look. One who looked before that, for a short `delay` or a hint, looks once more.
+    fn look_again(&mut self, sent: Moment, now: Moment) {
+        let queued_at = *self.queued_at.get_or_insert(now);
+        if matches!(self.place, Place::Pushed(_)) && sent < queued_at + LOOK / 4 * 3 {
+            self.ask_at = self.ask_at.min(queued_at + LOOK);
         }
     }
 
@@ -309,7 +318,7 @@ impl Acquisition {
             label: label.clone(),
             entry: self.queue_entry(),
             window,
-            again: self.queued,
+            again: self.queued_at.is_some(),
         };
         Request { names: names.clone(), ask }
     }

@@ -220,6 +220,22 @@ fn one_who_is_told_that_it_is_among_the_first_watches_over_the_holder() {
     }
 }
 
+/// A hand-off to one who waited for less than 250 ms is told to nobody.
+#[test]
+fn one_who_looked_too_early_looks_once_more() {
+    let hint = Push { fence: Fence(0), expiry: Duration::ZERO, ..push(0) };
+    let mut acquisition = queued();
+    acquisition.pushed(START + ms(20), START + ms(20), &hint);
+    let early = START + ms(20) + SOON;
+    asks(acquisition.step(early));
+    acquisition.answered(early, early, busy_at(60_000, 1, false));
+    let next = early + wait(&mut acquisition, early);
+    assert!(next > START + ms(250) && next <= START + LOOK, "{:?}", START.until(next));
+    asks(acquisition.step(next));
+    acquisition.answered(next, next, busy_at(60_000, 1, false));
+    assert!(wait(&mut acquisition, next) > ms(10_000), "now it has seen enough");
+}
+
 #[test]
 fn a_holder_that_wakes_nobody_is_polled_by_the_first_in_the_queue() {
     for (rank, longest) in [(0, 500), (1, 1500), (2, 2500)] {
