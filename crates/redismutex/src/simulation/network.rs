@@ -2,6 +2,7 @@
 //!
 //! Knows letters and delays. Must not know what is in a letter.
 
+use super::plan::Weather;
 use super::time::{MILLISECOND, Nanos, SECOND};
 use super::world::{Event, World};
 use crate::rules::protocol::Request;
@@ -128,7 +129,12 @@ impl World {
     /// The server learns of the end of a connection, by chance soon, at last in any case.
     pub(super) fn server_notices(&mut self, wire: usize, soon: f64) {
         let soon = self.dice.chance(soon);
-        let late = self.dice.between(Duration::from_secs(1), Duration::from_secs(30));
+        // Where one death follows the other, the first is noticed before the second.
+        let latest = match self.plan.weather {
+            Weather::Deadly => self.plan.longest_expiry,
+            _ => Duration::from_secs(30),
+        };
+        let late = self.dice.between(Duration::from_secs(1), latest);
         let when = if soon { self.latency() * 2 } else { late.as_nanos() as Nanos };
         self.at(self.now + when, Event::ToServer { wire, up: Up::Closed, landed: true });
     }
