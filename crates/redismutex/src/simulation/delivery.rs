@@ -157,7 +157,7 @@ impl World {
 }
 
 /// A reply as the rules see it.
-fn item(reply: Reply) -> Result<Item, Fault> {
+pub(super) fn item(reply: Reply) -> Result<Item, Fault> {
     Ok(match reply {
         Reply::Nil => Item::Nil,
         Reply::Int(number) => Item::Int(number),

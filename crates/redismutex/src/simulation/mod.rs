@@ -21,6 +21,7 @@ mod network;
 mod plan;
 mod process;
 mod run;
+mod scripts;
 mod server;
 mod tasks;
 mod time;

@@ -22,8 +22,10 @@ while true do
   if not head or head == me then
     local set = pcall('SET', lock, token, 'PX', ARGV[2])
     if set.err then return set end
+    -- Out of the queue first: of the two that are told, neither is to be the caller.
+    local fence = granted()
     tell_first(ARGV[2])
-    return granted()
+    return fence
   end
   call('ZREM', queue, head)
   holder = hand_to(head)
