@@ -32,7 +32,8 @@ fn collect(dir: &Path, found: &mut Vec<PathBuf>) {
             SKIPPED.iter().any(|skip| name == *skip) || name.to_string_lossy().ends_with("_cache");
         match kind {
             Ok(kind) if kind.is_dir() && !skipped => collect(&entry.path(), found),
-            Ok(kind) if kind.is_file() => found.push(entry.path()),
+            // In a worktree `.git` is a file, which names the repository's place.
+            Ok(kind) if kind.is_file() && name != ".git" => found.push(entry.path()),
             _ => {}
         }
     }
