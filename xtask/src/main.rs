@@ -36,6 +36,10 @@ cargo xtask <command>
     --quick                 rougher, in a fraction of the time
   chaos                   holders killed at random, the history checked
     --seconds N             for that long (default 60)
+  simulate                every kind of fault in virtual time, every promise checked
+    --seeds N               that many runs (default 1000)
+    --from N                the first of them (default 0)
+    --seed N                one run again, with all that happened in it
 
   pictures                draw docs/images/ with the program's own code
     --check                 only tell whether they are up to date
@@ -75,6 +79,15 @@ fn dispatch(command: &str, mut args: Args) -> Result {
             let seconds = args.option("--seconds")?.unwrap_or(60);
             args.end()?;
             slow::chaos(seconds)
+        }
+        "simulate" => {
+            let (seed, seeds) = (args.option("--seed")?, args.option("--seeds")?);
+            let from = args.option("--from")?.unwrap_or(0);
+            args.end()?;
+            match seed {
+                Some(seed) => slow::simulate_again(seed),
+                None => slow::simulate(from, seeds.unwrap_or(1000)),
+            }
         }
         // Started by the demo, not by people.
         "keep-server" => match (args.word(), args.word()) {
