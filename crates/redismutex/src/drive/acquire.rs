@@ -137,14 +137,15 @@ pub(crate) async fn acquire(
                 }
                 acquisition.answered(sent, clock::now(), answer);
             }
-            Step::Subscribe => {
-                match core.alarms.within(clock::now() + PATIENCE, core.node.subscribe()).await {
+            Step::Subscribe(until) => {
+                let begun = clock::now();
+                match core.alarms.within(until, core.node.subscribe()).await {
                     Some(Ok(subscription)) => acquisition.subscribed(clock::now(), subscription),
                     outcome => {
                         let silent = || Fault::new(FaultKind::Unknown, "no answer to SUBSCRIBE");
                         let fault = outcome.and_then(Result::err).unwrap_or_else(silent);
                         core.node.suspect(PATIENCE);
-                        acquisition.answered(clock::now(), clock::now(), Err(fault));
+                        acquisition.answered(begun, clock::now(), Err(fault));
                     }
                 }
             }

@@ -157,7 +157,7 @@ impl Acquiring {
         loop {
             let now = clock::now();
             match self.acquisition.step(now) {
-                Said::Subscribe => {
+                Said::Subscribe(_) => {
                     let place =
                         if self.queues { Subscription::Impossible } else { Subscription::NoQueue };
                     self.acquisition.subscribed(now, place);

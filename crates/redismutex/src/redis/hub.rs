@@ -44,11 +44,12 @@ impl Mailbox {
 
     pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<Mail> {
         let mut contents = lock(&self.0);
-        if let Some(push) = contents.push.take() {
-            return Poll::Ready(push);
-        }
+        // First: the message may have come over the new connection, from another server.
         if std::mem::take(&mut contents.disconnected) {
             return Poll::Ready(Mail::Disconnected);
+        }
+        if let Some(push) = contents.push.take() {
+            return Poll::Ready(push);
         }
         contents.waker = Some(cx.waker().clone());
         Poll::Pending
@@ -124,5 +125,27 @@ impl Drop for Registered {
         if self.hub.origin.is_here() {
             lock(&self.hub.boxes).remove(&self.id);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::fence::Fence;
+    use std::time::Duration;
+
+    #[test]
+    fn a_broken_connection_is_told_before_a_message() {
+        let hub = Arc::new(Hub::default());
+        let place = hub.open(1);
+        let (token, lock) = ("token".to_owned(), b"key".to_vec());
+        let push =
+            Push { id: 1, granted_us: 1, fence: Fence(1), expiry: Duration::ZERO, token, lock };
+        hub.disconnected();
+        assert_eq!(hub.deliver(Moment(0), push), None);
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(matches!(place.mailbox.poll(&mut cx), Poll::Ready(Mail::Disconnected)));
+        assert!(matches!(place.mailbox.poll(&mut cx), Poll::Ready(Mail::Push(..))));
+        assert!(place.mailbox.poll(&mut cx).is_pending());
     }
 }

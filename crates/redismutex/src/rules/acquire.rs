@@ -32,8 +32,9 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_
 pub(crate) enum Step {
     /// Send this; count it as a fault of unknown outcome where no reply has come by then.
     Ask(Request, Moment),
-    /// See to it that messages on this process's channel arrive, then report with [`Acquisition::subscribed`].
-    Subscribe,
+    /// See to it that messages on this process's channel arrive, then report with [`Acquisition::subscribed`];
+    /// count it as a fault where it is not known by then.
+    Subscribe(Moment),
     /// Wait for a message or for this moment.
     Wait(Moment),
     Granted(Granted),
@@ -135,12 +136,17 @@ impl Acquisition {
             Some(Ok(granted)) => Step::Granted(*granted),
             Some(Err(failure)) => Step::Failed(failure.clone()),
             None if now < self.ask_at => Step::Wait(self.ask_at),
-            None if self.wants_place => Step::Subscribe,
+            None if self.wants_place => Step::Subscribe(self.patience(now)),
             None => {
                 self.tries += 1;
-                Step::Ask(self.request(), self.give_up.max(now + GRACE).min(now + PATIENCE))
+                Step::Ask(self.request(), self.patience(now))
             }
         }
+    }
+
+    /// Until when an answer is waited for.
+    fn patience(&self, now: Moment) -> Moment {
+        self.give_up.max(now + GRACE).min(now + PATIENCE)
     }
 
     /// How many times it has asked.
@@ -221,8 +227,11 @@ impl Acquisition {
         self.ask_at = self.ask_at.min(now + look);
     }
 
-    /// The connection is a new one: what was sent on the old one may be lost.
+    /// The connection is a new one: what was sent on the old one may be lost, messages may not be had any more,
+    /// and the server that answers may be another, with a clock of its own.
     pub(crate) fn reconnected(&mut self, now: Moment) {
+        self.wants_place |= matches!(self.place, Place::Pushed(_));
+        self.reading = None;
         self.ask_at = now.min(self.ask_at);
     }
 

@@ -49,7 +49,7 @@ fn queued() -> Acquisition {
     let mut acquisition = with_block_time(ms(60_000));
     asks(acquisition.step(START));
     acquisition.answered(START, START, busy());
-    assert!(matches!(acquisition.step(START), Step::Subscribe));
+    assert!(matches!(acquisition.step(START), Step::Subscribe(_)));
     acquisition.subscribed(START, Subscription::Stands("redismutex:1".into()));
     asks(acquisition.step(START));
     acquisition.answered(START, START, busy());
@@ -77,7 +77,7 @@ fn nobody_queues_before_its_subscription_stands() {
     let mut acquisition = with_block_time(ms(5000));
     assert_eq!(asks(acquisition.step(START)), None);
     acquisition.answered(START, START, busy());
-    assert!(matches!(acquisition.step(START), Step::Subscribe));
+    assert!(matches!(acquisition.step(START), Step::Subscribe(_)));
     acquisition.subscribed(START, Subscription::Stands("redismutex:1".into()));
     assert!(asks(acquisition.step(START)).is_some());
 }
@@ -276,9 +276,33 @@ fn no_permission_and_wrong_types_fail_at_once() {
 
 #[test]
 fn a_new_connection_asks_at_once() {
-    let mut acquisition = queued();
-    acquisition.reconnected(START + ms(10));
-    assert!(asks(acquisition.step(START + ms(10))).is_some());
+    let (mut acquisition, now) = (queued(), START + ms(10));
+    let place = acquisition.queue_entry();
+    acquisition.reconnected(now);
+    assert!(matches!(acquisition.step(now), Step::Subscribe(_)), "messages may be denied by now");
+    acquisition.subscribed(now, Subscription::Stands("redismutex:1".into()));
+    assert_eq!(asks(acquisition.step(now)), place, "it keeps its place");
+}
+
+#[test]
+fn a_subscription_is_waited_for_no_longer_than_an_answer() {
+    let mut acquisition = with_block_time(ms(200));
+    asks(acquisition.step(START));
+    acquisition.answered(START, START, busy());
+    let Step::Subscribe(until) = acquisition.step(START) else { panic!() };
+    assert_eq!(until, START + GRACE);
+    acquisition.answered(START, until, Err(Fault::new(FaultKind::Unknown, "silence")));
+    assert!(matches!(acquisition.step(until), Step::Failed(Failure::Unavailable(_))));
+}
+
+#[test]
+fn a_push_over_a_new_connection_is_only_a_hint_until_the_server_has_told_its_time() {
+    // Another server by the same name, whose clock is ahead: what it granted long ago looks like new.
+    let (mut acquisition, now) = (queued(), START + ms(6000));
+    acquisition.reconnected(now);
+    acquisition.subscribed(now, Subscription::Stands("redismutex:1".into()));
+    acquisition.pushed(now, now, &push(1_000_000 + 60_000_000));
+    assert!(asks(acquisition.step(now)).is_some());
 }
 
 proptest! {
@@ -305,7 +329,10 @@ proptest! {
                         _ => Err(Fault::new(FaultKind::Refusing, "OOM")),
                     });
                 }
-                Step::Subscribe => acquisition.subscribed(now, match kind {
+                Step::Subscribe(_) if took > 300 => {
+                    acquisition.answered(now, now, Err(Fault::new(FaultKind::Unknown, "silent")));
+                }
+                Step::Subscribe(_) => acquisition.subscribed(now, match kind {
                     0..3 => Subscription::Stands("c".into()),
                     3 => Subscription::Impossible,
                     _ => Subscription::NoQueue,

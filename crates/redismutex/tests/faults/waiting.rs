@@ -1,6 +1,8 @@
 //! Waiters that die, that cannot be told, or that stand behind holders of another kind.
 
-use crate::bench::{Bench, Kind, acquire_requests, ms, on_both_faces, release_requests, within};
+use crate::bench::{
+    Bench, Kind, Mutex, acquire_requests, ms, on_both_faces, release_requests, within,
+};
 use redismutex::{Error, RedisMutex};
 use redismutex_testkit::child;
 use redismutex_testkit::proxy::{Action, Matcher, Rule};
@@ -13,6 +15,8 @@ on_both_faces! {
     old_and_new_clients_exclude_each_other
     a_thousand_dead_waiters_cost_one_release
     grant_that_is_told_late_is_believed_for_no_longer_than_it_lasts
+    a_subscription_that_is_never_answered_does_not_hold_up_the_end_of_a_wait
+    a_waiter_whose_channel_is_taken_away_polls
 }
 
 fn waiter_that_hears_no_message_gets_it_when_the_lease_would_end(kind: Kind) {
@@ -115,6 +119,36 @@ fn grant_that_is_told_late_is_believed_for_no_longer_than_it_lasts(kind: Kind) {
         }
         assert!(bench.gone_within("k", ms(3000)));
     }
+}
+
+fn a_subscription_that_is_never_answered_does_not_hold_up_the_end_of_a_wait(kind: Kind) {
+    let bench = Bench::new(kind);
+    let guard = bench.direct().acquire("k").unwrap();
+    bench.proxy.rule(Rule::when(Matcher::command("SUBSCRIBE")).then(Action::DropRequest));
+    let begun = Instant::now();
+    let outcome = bench.mutex().block(ms(300)).acquire("k").map(drop);
+    assert!(matches!(outcome, Err(Error::Unavailable { .. })), "{outcome:?}");
+    let waited = begun.elapsed();
+    assert!(waited < ms(300 + 2000), "{waited:?}: what one answer may take beyond the end");
+    guard.release().unwrap();
+}
+
+fn a_waiter_whose_channel_is_taken_away_polls(kind: Kind) {
+    let bench = Bench::new(kind);
+    bench.admin.acl_setuser("app", &["reset", "on", ">secret", "~*", "&*", "+@all"]);
+    let url = format!("redis://app:secret@{}/0", bench.server.address());
+    let guard = bench.direct().expiry(ms(30_000)).acquire("k").unwrap();
+    let waiter = Mutex::new(kind, url).block(ms(20_000)).delay(ms(200)).acquiring("k");
+    bench.queued("k", 1);
+    thread::sleep(ms(600));
+    bench.admin.acl_setuser("app", &["resetchannels"]);
+    bench.admin.kill_clients();
+    thread::sleep(ms(1000));
+    let released = Instant::now();
+    guard.release().unwrap();
+    let (guard, wait) = waiter.guard_after(released);
+    assert!(wait < ms(1500), "{wait:?}: it polls");
+    guard.release().unwrap();
 }
 
 /// However its end and its grant cross, the next one gets the lock.
