@@ -115,8 +115,9 @@ use proc_macro::TokenStream;
 ///   when the future is dropped, it is given back in the background.
 /// - When the lock is lost, an `async` body is dropped at its next `.await`; any other body runs to
 ///   its end. The function then returns `Error::Lost`, unless the body failed by itself.
-/// - An error of the body comes before an error of the release. An error of the release stands in
-///   for what the body returned: it was not protected to the end, or nobody knows.
+/// - An error of the body comes before an error of the release. A lock that turns out to be lost
+///   stands in for what the body returned, as it was not protected to the end. A server that does
+///   not answer the release does not: the body was done under the lock, and the background goes on.
 ///
 /// # Good to know
 ///

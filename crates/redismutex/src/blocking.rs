@@ -95,7 +95,8 @@ impl RedisMutex {
     /// handed the guard, to look at [`Guard::is_valid`] before each step that matters.
     ///
     /// # Errors
-    /// As for [`acquire`](Self::acquire). [`Error::Lost`] if the lock was not ours any more when `work` ended.
+    /// As for [`acquire`](Self::acquire). [`Error::Lost`] if the lock was not ours any more when `work` ended; then its
+    /// value is dropped. A server that does not answer the release takes no value away.
     pub fn with<T>(
         &self,
         key: impl AsRef<[u8]>,
@@ -103,7 +104,7 @@ impl RedisMutex {
     ) -> Result<T, Error> {
         let guard = self.acquire(key)?;
         let value = work(&guard);
-        guard.release().map(|()| value)
+        guard.release_after_work().map(|()| value)
     }
 
     /// Who holds the lock of `key`, for people and logs.
@@ -190,6 +191,11 @@ impl Guard {
     pub fn release(self) -> Result<(), Error> {
         let core = self.0.claim.core().clone();
         finished(block_on(&core.node, None, face::give_back(self.0)))
+    }
+
+    pub(crate) fn release_after_work(self) -> Result<(), Error> {
+        let core = self.0.claim.core().clone();
+        finished(block_on(&core.node, None, face::give_back_after_work(self.0)))
     }
 
     /// Forgets the guard: the lock stays taken until its expiry, without renewal.

@@ -138,6 +138,17 @@ pub(crate) async fn give_back(held: Held) -> Result<(), Error> {
     Error::of_release(&key, release(held).await)
 }
 
+/// Gives back after work under the lock: the work counts unless it outlived the lock.
+pub(crate) async fn give_back_after_work(held: Held) -> Result<(), Error> {
+    let key = held.claim.names().lock.clone();
+    let (was_valid, deadline) = (held.lease().is_valid(), held.lease().deadline());
+    let released = release(held).await;
+    if was_valid && released.leaves_work_done(clock::now(), deadline) {
+        return Ok(());
+    }
+    Error::of_release(&key, released)
+}
+
 pub(crate) async fn prolong(held: &mut Held, expiry: Duration) -> Result<(), Error> {
     let settings = Settings { expiry, ..Settings::default() };
     settings.check(false).map_err(Error::config)?;

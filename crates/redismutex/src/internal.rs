@@ -1,7 +1,8 @@
 //! For the macro, the command line and the Python package only: no promise is made about it.
 
+use crate::face::give_back_after_work;
 use crate::mutex::until_lost;
-use crate::{Error, Guard, RedisMutex};
+use crate::{Error, RedisMutex};
 
 /// What `#[with_redismutex]` makes of an async function.
 pub async fn guarded<T, E>(
@@ -19,13 +20,9 @@ where
             drop(guard.release().await);
             Err(error)
         }
-        Some(Ok(value)) => release(guard).await.map(|()| value).map_err(E::from),
+        Some(Ok(value)) => give_back_after_work(guard.0).await.map(|()| value).map_err(E::from),
         None => Err(Error::lost(guard.key()).into()),
     }
-}
-
-async fn release(guard: Guard) -> Result<(), Error> {
-    guard.release().await
 }
 
 /// What `#[with_redismutex]` makes of a sync function.
@@ -44,7 +41,7 @@ where
             drop(guard.release());
             Err(error)
         }
-        Ok(value) => guard.release().map(|()| value).map_err(E::from),
+        Ok(value) => guard.release_after_work().map(|()| value).map_err(E::from),
     }
 }
 

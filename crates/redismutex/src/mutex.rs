@@ -1,7 +1,7 @@
 //! The async face.
 
 use crate::builder::{Builder, Plan};
-use crate::face::Face;
+use crate::face::{self, Face};
 use crate::{Error, Guard, Holder, Inspection};
 use std::fmt;
 use std::pin::pin;
@@ -102,7 +102,8 @@ impl RedisMutex {
     ///
     /// # Errors
     /// As for [`acquire`](Self::acquire). [`Error::Lost`] if the lock was lost: then `work` was dropped at its
-    /// next await, or had ended already and its value is dropped.
+    /// next await, or had ended already and its value is dropped. A server that does not answer the release takes
+    /// no value away: `work` was done under the lock, and the background goes on giving it back.
     ///
     /// # Cancel safety
     /// Dropped early, it drops `work` and gives the lock back.
@@ -112,7 +113,7 @@ impl RedisMutex {
     {
         let guard = self.acquire(key).await?;
         match until_lost(&guard, work()).await {
-            Some(value) => guard.release().await.map(|()| value),
+            Some(value) => face::give_back_after_work(guard.0).await.map(|()| value),
             None => Err(Error::lost(guard.key())),
         }
     }

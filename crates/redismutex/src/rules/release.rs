@@ -22,6 +22,19 @@ pub(crate) enum Outcome {
     Denied(Fault),
 }
 
+impl Outcome {
+    /// Whether work that ended while the lease was valid was done under the lock, for all that an answer at `now` tells.
+    ///
+    /// That the lock could not be given back is the others' trouble, and a short one. A key that is gone after `deadline`,
+    /// the end of the lease, may have run out while nobody answered.
+    pub(crate) fn leaves_work_done(&self, now: Moment, deadline: Moment) -> bool {
+        match self {
+            Self::Released | Self::Unknown(_) | Self::Denied(_) => true,
+            Self::Lost => now >= deadline,
+        }
+    }
+}
+
 /// What to do after an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
@@ -103,6 +116,17 @@ mod tests {
         release.answered(NOW, Err(reset()));
         let late = NOW + Duration::from_secs(8);
         assert_eq!(release.answered(late, Ok(OwnerReply::NotOurs)), Next::Done(Outcome::Lost));
+    }
+
+    #[test]
+    fn work_counts_unless_the_lock_was_taken_away_within_the_lease() {
+        let deadline = NOW + Duration::from_secs(7);
+        let (unknown, denied) = (Outcome::Unknown(reset()), Outcome::Denied(reset()));
+        for outcome in [Outcome::Released, unknown, denied] {
+            assert!(outcome.leaves_work_done(NOW, deadline), "{outcome:?}");
+        }
+        assert!(!Outcome::Lost.leaves_work_done(NOW, deadline));
+        assert!(Outcome::Lost.leaves_work_done(deadline, deadline));
     }
 
     #[test]

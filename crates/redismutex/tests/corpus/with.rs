@@ -75,3 +75,36 @@ fn blocking_work_that_outlives_its_lock_is_told() {
     });
     assert!(matches!(outcome, Err(Error::Lost { .. })), "{outcome:?}");
 }
+
+/// The lease was ours when the work ended: that the server is not there to be told is no reason to do it again.
+#[tokio::test]
+async fn work_that_is_done_keeps_its_value_though_the_server_is_gone() {
+    let server = Server::start();
+    for expiry in [ms(600), ms(30_000)] {
+        let mutex = mutex(&server, expiry).await;
+        let value = mutex.with("k", async || server.kill9()).await;
+        assert!(value.is_ok(), "{value:?}");
+        server.restart();
+    }
+}
+
+#[test]
+fn blocking_work_that_is_done_keeps_its_value_though_the_server_is_gone() {
+    let server = Server::start();
+    let mutex = blocking::RedisMutex::builder(server.url()).connect().unwrap();
+    let value = mutex.with("k", |_| server.kill9());
+    assert!(value.is_ok(), "{value:?}");
+}
+
+/// A lease that was over before the work was is another matter.
+#[test]
+fn work_that_outlived_its_lease_is_told_though_the_server_is_gone() {
+    let server = Server::start();
+    let builder = blocking::RedisMutex::builder(server.url()).expiry(ms(400)).block_time(ms(400));
+    let mutex = builder.connect().unwrap();
+    let outcome = mutex.with("k", |guard| {
+        server.kill9();
+        assert!(guard.lost_within(ms(2000)));
+    });
+    assert!(outcome.is_err(), "{outcome:?}");
+}

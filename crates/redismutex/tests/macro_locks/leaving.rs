@@ -1,7 +1,8 @@
 //! However the body is left, the lock has been given back by the time the function returns.
 
 use crate::{AppError, Bench};
-use redismutex::{Error, RedisMutex, with_redismutex};
+use redismutex::{Error, RedisMutex, blocking, with_redismutex};
+use redismutex_testkit::Server;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -42,6 +43,27 @@ async fn the_bodys_own_error_comes_before_that_of_the_release() {
     assert!(matches!(robbed(mutex, Err("first")).await, Err(AppError::Own("first"))));
     let lost = robbed(mutex, Ok(())).await;
     assert!(matches!(lost, Err(AppError::Lock(Error::Lost { .. }))), "{lost:?}");
+}
+
+#[with_redismutex(mutex, key = "done")]
+async fn left_alone(mutex: &RedisMutex, server: &Server) -> Result<u32, Error> {
+    server.kill9();
+    Ok(7)
+}
+
+#[with_redismutex(mutex, key = "done")]
+fn left_alone_too(mutex: &blocking::RedisMutex, server: &Server) -> Result<u32, Error> {
+    server.kill9();
+    Ok(7)
+}
+
+#[tokio::test]
+async fn what_was_done_under_the_lock_counts_though_the_server_is_gone() {
+    let Bench { mutex, server, .. } = &Bench::new().await;
+    assert_eq!(left_alone(mutex, server).await.unwrap(), 7);
+    server.restart();
+    let mutex = blocking::RedisMutex::connect(server.url()).unwrap();
+    assert_eq!(left_alone_too(&mutex, server).unwrap(), 7);
 }
 
 #[with_redismutex(
