@@ -29,10 +29,17 @@ struct Contents {
     waker: Option<Waker>,
 }
 
+impl Contents {
+    fn has_grant(&self) -> bool {
+        matches!(&self.push, Some(Mail::Push(_, push)) if !push.is_hint())
+    }
+}
+
 impl Mailbox {
     fn put(&self, mail: Mail) {
         let mut contents = lock(&self.0);
-        match mail {
+        match &mail {
+            Mail::Push(_, new) if new.is_hint() && contents.has_grant() => return,
             Mail::Push(..) => contents.push = Some(mail),
             Mail::Disconnected => contents.disconnected = true,
         }
@@ -94,6 +101,10 @@ impl Hub {
 
     /// Hands a message over; gives it back where nobody waits for it any more.
     pub(super) fn deliver(&self, received: Moment, push: Push) -> Option<Push> {
+        if push.is_for_all() {
+            self.put_all(|| Mail::Push(received, push.clone()));
+            return None;
+        }
         let Some(mailbox) = lock(&self.boxes).get(&push.id).cloned() else {
             return Some(push);
         };
@@ -101,11 +112,15 @@ impl Hub {
         None
     }
 
-    pub(super) fn disconnected(&self) {
+    fn put_all(&self, mail: impl Fn() -> Mail) {
         let boxes: Vec<_> = lock(&self.boxes).values().cloned().collect();
         for mailbox in boxes {
-            mailbox.put(Mail::Disconnected);
+            mailbox.put(mail());
         }
+    }
+
+    pub(super) fn disconnected(&self) {
+        self.put_all(|| Mail::Disconnected);
         if let Some(on_break) = self.on_break.get() {
             on_break();
         }
@@ -134,18 +149,34 @@ mod tests {
     use crate::rules::fence::Fence;
     use std::time::Duration;
 
+    fn push(id: u64, fence: u64) -> Push {
+        let (token, lock) = ("token".to_owned(), b"key".to_vec());
+        Push { id, granted_us: 1, fence: Fence(fence), expiry: Duration::ZERO, token, lock }
+    }
+
+    fn look(place: &Registered) -> Poll<Mail> {
+        place.mailbox.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
     #[test]
     fn a_broken_connection_is_told_before_a_message() {
         let hub = Arc::new(Hub::default());
         let place = hub.open(1);
-        let (token, lock) = ("token".to_owned(), b"key".to_vec());
-        let push =
-            Push { id: 1, granted_us: 1, fence: Fence(1), expiry: Duration::ZERO, token, lock };
         hub.disconnected();
-        assert_eq!(hub.deliver(Moment(0), push), None);
-        let mut cx = Context::from_waker(Waker::noop());
-        assert!(matches!(place.mailbox.poll(&mut cx), Poll::Ready(Mail::Disconnected)));
-        assert!(matches!(place.mailbox.poll(&mut cx), Poll::Ready(Mail::Push(..))));
-        assert!(place.mailbox.poll(&mut cx).is_pending());
+        assert_eq!(hub.deliver(Moment(0), push(1, 9)), None);
+        assert!(matches!(look(&place), Poll::Ready(Mail::Disconnected)));
+        assert!(matches!(look(&place), Poll::Ready(Mail::Push(..))));
+        assert!(look(&place).is_pending());
+    }
+
+    #[test]
+    fn a_hint_for_all_reaches_everybody_and_takes_no_grant_away() {
+        let hub = Arc::new(Hub::default());
+        let (granted, other) = (hub.open(1), hub.open(2));
+        assert_eq!(hub.deliver(Moment(0), push(1, 9)), None);
+        assert_eq!(hub.deliver(Moment(0), push(0, 0)), None);
+        let Poll::Ready(Mail::Push(_, kept)) = look(&granted) else { panic!() };
+        assert_eq!(kept.fence, Fence(9));
+        assert!(matches!(look(&other), Poll::Ready(Mail::Push(..))));
     }
 }

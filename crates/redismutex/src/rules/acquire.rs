@@ -202,8 +202,8 @@ impl Acquisition {
 
     /// A message for this waiter was read at `received`.
     pub(crate) fn pushed(&mut self, received: Moment, now: Moment, push: &Push) {
-        let ours = push.token == *self.asker.token && push.lock == self.asker.names.lock.as_bytes();
-        if self.end.is_some() || !ours {
+        let to_us = push.is_for_all() || push.token == *self.asker.token;
+        if self.end.is_some() || !to_us || push.lock != self.asker.names.lock.as_bytes() {
             return;
         }
         if push.is_hint() {

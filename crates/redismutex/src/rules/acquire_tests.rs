@@ -237,6 +237,19 @@ fn one_who_looked_too_early_looks_once_more() {
 }
 
 #[test]
+fn a_hint_for_all_is_for_those_who_wait_for_that_lock() {
+    let for_all = |lock: &[u8]| {
+        let (token, lock) = (String::new(), lock.to_vec());
+        Push { id: 0, fence: Fence(0), expiry: Duration::ZERO, token, lock, ..push(0) }
+    };
+    let (mut acquisition, now) = settled(30);
+    acquisition.pushed(now, now, &for_all(b"other"));
+    assert!(wait(&mut acquisition, now) > ms(10_000));
+    acquisition.pushed(now, now, &for_all(b"key"));
+    assert_eq!(wait(&mut acquisition, now), SOON);
+}
+
+#[test]
 fn a_holder_that_wakes_nobody_is_polled_by_the_first_in_the_queue() {
     for (rank, longest) in [(0, 500), (1, 1500), (2, 2500)] {
         let (mut acquisition, _) = settled(rank);

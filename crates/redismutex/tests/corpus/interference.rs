@@ -2,13 +2,16 @@
 
 use crate::bench::{Bench, Kind, ms, on_both_faces};
 use redismutex::Error;
-use std::thread;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 on_both_faces! {
     whatever_becomes_of_the_key_is_noticed_and_left_alone
     what_leaves_the_key_ours_is_no_loss
     fences_grow_over_everything_that_can_be_deleted
     a_restart_without_data_does_not_set_fences_back
+    waiters_far_back_learn_of_lost_data_when_a_lease_would_have_ended
+    waiters_far_back_learn_of_lost_data_though_another_took_the_lock_meanwhile
 }
 
 /// Each takes the key away, or makes it another's: a loss, and the next one gets what is left.
@@ -93,4 +96,51 @@ fn a_restart_without_data_does_not_set_fences_back(kind: Kind) {
     let guard = mutex.acquire("k").unwrap();
     assert!(guard.fence() > before, "{:?} after {before:?}", guard.fence());
     guard.release().unwrap();
+}
+
+/// Waiters of many processes, all of whom have looked at their place for the last time for long; each takes its turn and
+/// lets go at once.
+fn queue(bench: &Bench, count: usize) -> Vec<JoinHandle<Instant>> {
+    let waiter = |so_many: usize| {
+        let mutex = bench.mutex().expiry(ms(2000)).block(ms(60_000));
+        let waiter = thread::spawn(move || {
+            drop(mutex.acquire("k").unwrap());
+            Instant::now()
+        });
+        bench.queued("k", so_many as i64);
+        waiter
+    };
+    let waiters = (1..=count).map(waiter).collect();
+    thread::sleep(ms(600));
+    waiters
+}
+
+fn all_within(waiters: Vec<JoinHandle<Instant>>, since: Instant, patience: Duration) {
+    for waiter in waiters {
+        let wait = waiter.join().unwrap().saturating_duration_since(since);
+        assert!(wait < patience, "{wait:?}");
+    }
+}
+
+fn waiters_far_back_learn_of_lost_data_when_a_lease_would_have_ended(kind: Kind) {
+    let bench = Bench::new(kind);
+    let guard = bench.direct().expiry(ms(2000)).acquire("k").unwrap();
+    let waiters = queue(&bench, 20);
+    let flushed = Instant::now();
+    bench.admin.flush_all();
+    all_within(waiters, flushed, ms(2000 + 2500));
+    drop(guard);
+}
+
+fn waiters_far_back_learn_of_lost_data_though_another_took_the_lock_meanwhile(kind: Kind) {
+    let bench = Bench::new(kind);
+    let guard = bench.direct().expiry(ms(2000)).acquire("k").unwrap();
+    let waiters = queue(&bench, 20);
+    let flushed = Instant::now();
+    bench.admin.flush_all();
+    let other = bench.direct().expiry(ms(30_000)).acquire("k").unwrap();
+    thread::sleep(ms(2500));
+    other.release().unwrap();
+    all_within(waiters, flushed, ms(2500 + 2500));
+    drop(guard);
 }

@@ -20,8 +20,8 @@ local lock, queue, seen, grant = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local token, me = ARGV[1], ARGV[5]
 local call, pcall = redis.call, redis.pcall
 
--- A free lock for which nobody waits.
-local no_queue = call('EXISTS', queue) == 0
+-- A free lock for which nobody waits, nor is known to have waited.
+local no_queue = ARGV[7] ~= '1' and call('EXISTS', queue) == 0
 if no_queue then
   local set = pcall('SET', lock, token, 'NX', 'PX', ARGV[2])
   if set then
@@ -40,6 +40,14 @@ end
 -- Longer than any live waiter goes without asking.
 local QUEUE_KEPT_MS = '120000'
 
+-- One that has been told of its place finds nobody in the queue: the server lost its data. Whoever else waited does not
+-- know of it, and nobody knows who that is: everybody who waits for this lock is told to ask.
+local function tell_all()
+  for _, channel in ipairs(pcall('PUBSUB', 'CHANNELS', 'redismutex:*')) do
+    pcall('PUBLISH', channel, '0 0 0 0 0 ' .. lock)
+  end
+end
+
 local function busy(holder)
   local time = call('TIME')
   local now = time[1] .. string.sub('00000' .. time[2], -6)
@@ -53,6 +61,7 @@ local function busy(holder)
   if no_queue or ARGV[7] == '1' then call('PEXPIRE', queue, QUEUE_KEPT_MS) end
   if ARGV[7] ~= '1' then return '-' .. now end
   local rank, foreign = call('ZRANK', queue, me), 0
+  if added == 1 and rank == 0 then tell_all() end
   if rank <= 2 then
     local last = call('GET', grant)
     local start = last and string.match(last, '^%d+ %d+ ()')

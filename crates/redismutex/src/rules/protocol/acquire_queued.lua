@@ -22,6 +22,7 @@ while true do
   if not head or head == me then
     local set = pcall('SET', lock, token, 'PX', ARGV[2])
     if set.err then return set end
+    if not head and ARGV[7] == '1' then tell_all() end
     -- Out of the queue first: of the two that are told, neither is to be the caller.
     local fence = granted()
     tell_first(ARGV[2])

@@ -9,7 +9,8 @@
 -- marks one that polls. A push message is "<id> <time us> <fence> <expiry ms> <length of token> <token><lock>".
 
 -- With a time and a fence of 0 it is no grant but a hint: you are among the first now, and the expiry is what is left
--- of the lease. Who does not know of hints takes it for a grant that was over long ago.
+-- of the lease. Who does not know of hints takes it for a grant that was over long ago. With an id of 0 and no token it is
+-- for all who wait for the lock.
 
 -- One who waited for longer has looked at its place once, and relies on what it saw then.
 local SLOW_US = 250000

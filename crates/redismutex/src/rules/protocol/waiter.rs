@@ -66,6 +66,11 @@ impl Push {
         self.fence.0 == 0
     }
 
+    /// A hint for everybody who waits for the lock: no waiter has this number.
+    pub(crate) fn is_for_all(&self) -> bool {
+        self.id == 0 && self.is_hint()
+    }
+
     /// `<id> <time us> <fence> <expiry ms> <length of token> <token><lock>`
     pub(crate) fn parse(message: &[u8]) -> Option<Self> {
         let mut words = message.splitn(6, |byte| *byte == b' ');
