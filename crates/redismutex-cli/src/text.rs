@@ -41,6 +41,9 @@ pub(crate) fn is_lively(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && !set("NO_COLOR") && !dumb
 }
 
+/// As much as the library bears: better refused when it is typed than when the command has ended.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
 /// A span of time as people type it: `30`, `2.5`, `500ms`, `30s`, `2m`, `1h`. Without a unit: seconds.
 pub(crate) fn parse_span(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
@@ -53,7 +56,11 @@ pub(crate) fn parse_span(text: &str) -> Result<Duration, String> {
         other => return Err(format!("`{other}` is not a unit: use ms, s, m, h or d")),
     };
     let number: f64 = digits.parse().map_err(|_| "write it like 30, 2.5, 500ms, 30s or 2m")?;
-    Duration::try_from_secs_f64(number * unit).map_err(|error| error.to_string())
+    match Duration::try_from_secs_f64(number * unit) {
+        Ok(span) if span <= LONGEST => Ok(span),
+        _ if number < 0.0 => Err("less than nothing".to_owned()),
+        _ => Err("ten years (3650d) at most".to_owned()),
+    }
 }
 
 #[cfg(test)]
@@ -69,6 +76,7 @@ mod tests {
         assert_eq!(read("2m"), Ok(120_000));
         assert!(read("-1").is_err() && read("3x").is_err() && read("").is_err());
         assert!(read("inf").is_err() && read("nan").is_err());
+        assert!(read("3650d").is_ok() && read("3651d").is_err() && read("1e30").is_err());
     }
 
     #[test]

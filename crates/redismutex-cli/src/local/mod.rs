@@ -15,7 +15,7 @@ use nix::unistd::Uid;
 use std::fs::{DirBuilder, File};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{SocketAddr, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -27,6 +27,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 pub(crate) fn ensure() -> Result<String, Failure> {
     let home = home()?;
     let socket = home.join(SOCKET);
+    fits(&socket)?;
     if !answers(&socket) {
         // Whoever has the file lock starts it; who comes second finds it running.
         let _alone = alone(&home)?;
@@ -71,7 +72,20 @@ fn say(line: &str) {
 }
 
 fn url(socket: &Path) -> String {
-    format!("redis+unix://{}", socket.display())
+    // What would end a path in a URL.
+    let path = socket.display().to_string();
+    let path = path.replace('%', "%25").replace('?', "%3F").replace('#', "%23");
+    format!("redis+unix://{path}")
+}
+
+/// A server that is started in its directory takes any; who connects needs the whole path.
+fn fits(socket: &Path) -> Result<(), Failure> {
+    let fits = SocketAddr::from_pathname(socket).map(drop);
+    fits.map_err(|error| {
+        let shown = socket.display();
+        let remedy = "set XDG_RUNTIME_DIR to a directory with a shorter name";
+        Failure::new(OTHER, format!("{shown} cannot be a socket: {error}; {remedy}"))
+    })
 }
 
 /// Whether a server is there and ready: one that still loads or already ends lets itself be connected to.

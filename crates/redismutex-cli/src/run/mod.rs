@@ -15,7 +15,7 @@ use crate::args::{OnLost, RunArgs};
 use crate::exit::{self, Failure};
 use crate::report::{Event, Report};
 use crate::signals::Signals;
-use crate::{identity, server};
+use crate::{identity, server, text};
 use acquire::{Acquired, acquire};
 use give_back::{Given, give_back};
 use program::Program;
@@ -38,6 +38,7 @@ pub(crate) fn run(args: &RunArgs) -> u8 {
 }
 
 fn attempt(args: &RunArgs, report: &Report) -> Result<u8, Failure> {
+    check(args)?;
     // Before the lock is asked for: a command that does not exist is no reason to keep others waiting.
     let program = Program::find(args)?;
     let mutex = mutex(args, &program)?;
@@ -66,6 +67,18 @@ fn attempt(args: &RunArgs, report: &Report) -> Result<u8, Failure> {
     let lost = given == Given::Lost;
     let is_ours = !lost || args.on_lost == OnLost::Warn;
     Ok(if is_ours { exit::of_status(status) } else { exit::LOST })
+}
+
+/// What the options contradict each other in, found before the command runs.
+fn check(args: &RunArgs) -> Result<(), Failure> {
+    match (args.min_hold, args.max_hold) {
+        (Some(least), Some(most)) if least > most => Err(Failure::usage(format!(
+            "--min-hold ({}) is longer than --max-hold ({}): the lock would be free before its time",
+            text::span(least),
+            text::span(most)
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// A mutex that is connected: a server that cannot be reached is found out here, before the wait.

@@ -104,6 +104,20 @@ fn a_signal_that_comes_with_the_grant_still_ends_it() {
 }
 
 #[test]
+fn options_that_cannot_be_kept_are_refused_before_the_command_runs() {
+    let bench = Bench::new("contrary");
+    let contrary: [&[&str]; 4] = [
+        &["--min-hold", "60s", "--max-hold", "5s"],
+        &["--min-hold", "9999999d"],
+        &["--wait", "9999999d"],
+        &["--expiry", "9999999d"],
+    ];
+    for options in contrary {
+        output(bench.run(options, &["echo", "ran"])).code(2).stdout_is("").stderr_has(options[0]);
+    }
+}
+
+#[test]
 fn keys_are_bytes() {
     let bench = Bench::new("bytes");
     use std::os::unix::ffi::OsStrExt as _;

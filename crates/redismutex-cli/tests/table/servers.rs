@@ -80,6 +80,25 @@ impl Drop for Home {
 }
 
 #[test]
+fn local_lives_in_directories_of_any_name_that_a_socket_fits_in() {
+    let home = Home::new();
+    let program = |dir: &str, args: &[&str]| {
+        let dir = home.0.path().join(dir);
+        std::fs::create_dir_all(&dir).unwrap();
+        let mut command = home.program(args);
+        command.env("XDG_RUNTIME_DIR", dir);
+        output(command)
+    };
+    let (odd, long) = ("an odd %41?b#c", "long".repeat(40));
+    let run = ["run", "--local", "key", "--", "sh", "-c", "exit 7"];
+    program(odd, &run).code(7);
+    program(odd, &["local", "stop"]).code(0);
+    program(&long, &run).code(70).stderr_has("XDG_RUNTIME_DIR");
+    let log = home.0.path().join(long).join("redismutex/server.log");
+    assert!(!log.exists(), "a server was started that nobody can reach");
+}
+
+#[test]
 fn local_starts_one_server_for_all_and_excludes() {
     let home = Home::new();
     let log = home.0.path().join("log");

@@ -57,7 +57,7 @@ impl Fault {
             | "TRYAGAIN" | "MASTERDOWN" | "MOVED" | "ASK" => FaultKind::Refusing,
             _ => FaultKind::Nonsense,
         };
-        let remedy = remedy(code).map(|remedy| format!(" ({remedy})")).unwrap_or_default();
+        let remedy = remedy(code, detail).map(|remedy| format!(" ({remedy})")).unwrap_or_default();
         Self::new(kind, format!("{code} {detail}{remedy}"))
     }
 
@@ -99,8 +99,9 @@ fn met_in_script(whole: &str) -> Option<(&str, &str)> {
 }
 
 /// What the user can do about it, where the server does not say.
-fn remedy(code: &str) -> Option<&'static str> {
+fn remedy(code: &str, detail: &str) -> Option<&'static str> {
     Some(match code {
+        "NOPERM" if detail.contains("'scan'") => "give the user +scan: locks are found by it",
         "NOPERM" => {
             "give the user +@scripting, or +set +get with DELIFEQ or DELEX, on the lock's keys and redismutex:*"
         }
@@ -133,6 +134,14 @@ mod tests {
             assert_eq!(fault.kind, FaultKind::Refusing);
             assert!(fault.message.starts_with(begins), "{fault}");
         }
+    }
+
+    #[test]
+    fn who_may_not_list_is_not_told_to_allow_scripts() {
+        let detail = "this user has no permissions to run the 'scan' command";
+        let fault = Fault::of_server("NOPERM", detail);
+        assert!(fault.kind == FaultKind::Denied && fault.message.contains("+scan:"), "{fault}");
+        assert!(!fault.message.contains("+@scripting"), "{fault}");
     }
 
     #[test]
