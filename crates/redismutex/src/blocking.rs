@@ -27,6 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Settings of a blocking [`RedisMutex`] in the making.
+#[derive(Debug)]
 #[must_use = "a builder does nothing until it connects"]
 pub struct Builder(Plan);
 

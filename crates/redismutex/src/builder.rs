@@ -8,6 +8,7 @@ use crate::redis::node::Reader;
 use crate::rules::protocol::{Fault, FaultKind};
 use crate::rules::settings::Settings;
 use crate::{Error, RedisMutex};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,13 @@ pub(crate) struct Plan {
     pub(crate) roots: Option<Arc<[u8]>>,
     pub(crate) client: Option<Identity>,
     pub(crate) credentials: Option<Credentials>,
+}
+
+/// Shows no URL: there may be a password in it.
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plan").field("settings", &self.settings).finish_non_exhaustive()
+    }
 }
 
 impl Plan {
@@ -126,6 +134,7 @@ macro_rules! builder_settings {
 pub(crate) use builder_settings;
 
 /// Settings of a [`RedisMutex`] in the making.
+#[derive(Debug)]
 #[must_use = "a builder does nothing until it connects"]
 pub struct Builder(pub(crate) Plan);
 
@@ -147,5 +156,17 @@ impl Builder {
     /// [`Error::Config`] for settings that contradict each other or a URL that is none.
     pub fn build(self) -> Result<RedisMutex, Error> {
         Ok(RedisMutex(self.0.build(Reader::Driven(reader::driver()))?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_builder_can_be_shown_and_shows_no_password() {
+        let builder = RedisMutex::builder("redis://me:secret@localhost").label("me");
+        let shown = format!("{builder:?}");
+        assert!(shown.contains("block_time") && !shown.contains("secret"), "{shown}");
     }
 }

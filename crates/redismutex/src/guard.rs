@@ -69,7 +69,8 @@ impl Guard {
     }
 
     /// Lets the lease last for `expiry` from now: replaces what was left, never adds to it. Renewal goes on
-    /// with the new expiry.
+    /// with the new expiry. Where `max_hold` ends before that, the lease ends then:
+    /// [`remaining`](Self::remaining) tells.
     ///
     /// # Errors
     /// [`Error::Lost`] if it was not ours any more; it is never taken anew. [`Error::Config`] for an expiry

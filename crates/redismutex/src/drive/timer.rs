@@ -150,8 +150,8 @@ impl Shared {
     }
 }
 
-/// The condition variable's clock stands still while the machine sleeps: look now and then.
-const LONGEST_NAP: std::time::Duration = std::time::Duration::from_secs(5);
+/// The clock of condition variables and of parked threads stands still while the machine sleeps: look now and then.
+pub(super) const LONGEST_NAP: std::time::Duration = std::time::Duration::from_secs(5);
 
 thread_local! {
     /// On a thread that reads the connection itself: when its future wants to be polled again.

@@ -23,6 +23,10 @@ pub(crate) struct Identity {
     pub(crate) key: Arc<[u8]>,
 }
 
+/// What a URL looks like.
+const SHAPES: &str =
+    "write redis://host:6379/0, rediss://host:6379/0 or redis+unix:///path/to/socket";
+
 /// Gives user and password anew for each connection.
 pub(crate) type Credentials =
     Arc<dyn Fn() -> Result<(Option<String>, Option<String>), String> + Send + Sync>;
@@ -52,10 +56,7 @@ impl Address {
             .map_err(|why| format!("{shown:?} is not the URL of a server: {why}"))?;
         let url = &*place;
         if redis::parse_redis_url(url).is_none() {
-            return Err(format!(
-                "{shown:?} is not the URL of a server: write redis://host:6379/0, rediss://host:6379/0 or \
-                 redis+unix:///path/to/socket"
-            ));
+            return Err(format!("{shown:?} is not the URL of a server: {SHAPES}"));
         }
         let encrypted = url.starts_with("rediss:") || url.starts_with("valkeys:");
         if encrypted && !cfg!(feature = "tls-rustls") {
@@ -63,7 +64,7 @@ impl Address {
         }
         let (plain, insecure) = without_encryption(url);
         let info = redis::IntoConnectionInfo::into_connection_info(&*plain)
-            .map_err(|error| format!("{shown:?} is not the URL of a server: {error}"))?;
+            .map_err(|_| format!("{shown:?} is not the URL of a server: {SHAPES}"))?;
         let tls = TlsSettings { insecure, ..TlsSettings::default() };
         let place = match info.addr() {
             redis::ConnectionAddr::Tcp(host, port) => {

@@ -37,8 +37,21 @@ impl Opening<'_> {
         let until = clock::now() + PATIENCE;
         let wire = connect(self.address, until).map_err(|why| self.unreachable(&why))?;
         let link = Link::new(wire, self.hub.clone(), self.unclaimed.clone());
-        self.greet(&link, until).inspect_err(|_| link.fail("it was refused"))?;
-        Ok(link)
+        match self.greet(&link, until) {
+            Ok(()) => Ok(link),
+            Err(fault) => {
+                link.fail("it was refused");
+                Err(self.refused(fault))
+            }
+        }
+    }
+
+    /// Says which server it was; whoever cannot be reached is named already.
+    fn refused(&self, fault: Fault) -> Fault {
+        match fault.kind {
+            FaultKind::NotSent => fault,
+            kind => Fault::new(kind, format!("{} refuses us: {fault}", self.address)),
+        }
     }
 
     fn unreachable(&self, why: &str) -> Fault {

@@ -2,7 +2,7 @@
 
 use crate::face::Setting;
 use redismutex::{Error, RedisMutex};
-use redismutex_testkit::random_key;
+use redismutex_testkit::{Server, random_key};
 use std::time::Duration;
 
 pub(crate) async fn keys_that_cannot_be(setting: &Setting) {
@@ -57,6 +57,25 @@ async fn urls_and_settings_that_cannot_be() {
             matches!(&error, Error::Config { .. }) && error.to_string().contains(named),
             "{error}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_us_is_named_and_so_is_what_is_wrong_with_a_url() {
+    let server = Server::start();
+    let place = format!("127.0.0.1:{}", server.port());
+    for (url, why) in [
+        (format!("redis://{place}/99"), "DB index"),
+        (format!("redis://nobody:secret@{place}"), "WRONGPASS"),
+    ] {
+        let error = RedisMutex::connect(url).await.unwrap_err();
+        assert!(matches!(&error, Error::Config { .. }), "{error:?}");
+        let text = error.to_string();
+        assert!(text.contains(&place) && text.contains(why) && !text.contains("secret"), "{text}");
+    }
+    for url in ["redis://", "redis://localhost/zero"] {
+        let text = RedisMutex::connect(url).await.unwrap_err().to_string();
+        assert!(text.contains("write redis://host") && !text.contains("Client"), "{text}");
     }
 }
 

@@ -13,7 +13,7 @@ use super::block_on::block_on;
 use super::claim::Due;
 use super::lease::Wanted;
 use super::telemetry;
-use super::timer::Alarms;
+use super::timer::{Alarms, LONGEST_NAP};
 use crate::redis::clock;
 use crate::redis::node::Node;
 use crate::redis::slot::{Answer, lock};
@@ -173,7 +173,8 @@ impl Watchdog {
             let until = state.jobs.first_key_value().map_or(Moment::NEVER, |(&(due, _), _)| due);
             state.sleeps_until = Some(until);
             drop(state);
-            std::thread::park_timeout(now.until(until));
+            let nap = if until == Moment::NEVER { Duration::MAX } else { LONGEST_NAP };
+            std::thread::park_timeout(now.until(until).min(nap));
             lock(&self.state).sleeps_until = None;
         }
     }

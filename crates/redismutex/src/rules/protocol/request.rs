@@ -175,6 +175,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn no_script_takes_a_moment_from_a_client() {
+        for script in Script::ALL {
+            let absolute = ["EXAT", "PXAT", "EXPIREAT"];
+            assert!(!absolute.iter().any(|word| script.source().contains(word)), "{script:?}");
+        }
+    }
+
+    #[test]
     fn every_script_says_its_keys_arguments_and_returns() {
         for script in Script::ALL {
             let source = script.source();
