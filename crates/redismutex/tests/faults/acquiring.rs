@@ -10,6 +10,7 @@ on_both_faces! {
     acquire_whose_reply_never_comes_is_granted_in_the_end
     acquire_that_fails_leaves_no_key_behind
     acquire_that_arrives_after_it_was_given_up_leaves_no_key_behind
+    the_late_twin_of_a_repeated_acquire_leaves_no_key_behind
     guard_never_outlives_the_lease_however_late_the_reply
     release_whose_reply_is_lost_is_a_release
     release_whose_reply_never_comes_is_not_called_a_loss
@@ -73,6 +74,22 @@ fn acquire_that_arrives_after_it_was_given_up_leaves_no_key_behind(kind: Kind) {
     assert!(bench.gone_within("k", ms(5000)), "{}", bench.admin.pttl("k"));
     std::thread::sleep(ms(200));
     assert!(!bench.admin.exists("k"));
+}
+
+/// The first request is stuck on a connection that is given up; the second is granted and given back; then the first one
+/// arrives after all.
+fn the_late_twin_of_a_repeated_acquire_leaves_no_key_behind(kind: Kind) {
+    let bench = Bench::new(kind);
+    let mutex = bench.mutex().block(ms(10_000)).expiry(ms(60_000));
+    let stuck = Rule::when(acquire_requests()).first(1).then(Action::HoldRequest);
+    let stuck = bench.proxy.rule(stuck);
+    mutex.acquire("k").unwrap().release().unwrap();
+    assert_eq!(stuck.fired(), 1);
+    let last_grant = || bench.admin.get("redismutex:{k}:grant");
+    let before = last_grant();
+    bench.proxy.let_go();
+    assert!(within(ms(5000), || last_grant() != before), "it arrives late");
+    assert!(bench.gone_within("k", ms(10_000)), "{}", bench.admin.pttl("k"));
 }
 
 /// Where an acquisition is dropped must not matter.
