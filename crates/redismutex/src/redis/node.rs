@@ -10,8 +10,10 @@ use super::{clock, encode};
 use crate::rules::Moment;
 use crate::rules::acquire::Subscription;
 use crate::rules::protocol::{Fault, FaultKind, Request};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::future::poll_fn;
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -305,6 +307,15 @@ impl Node {
         }
     }
 
+    /// A connection that nobody reads at present, and that the other side has ended, is given up.
+    pub(crate) fn notice_end(&self) {
+        if let Some(link) = self.current().filter(|link| link.silent_since().is_none())
+            && has_ended(link.socket())
+        {
+            link.fail("the server closed it");
+        }
+    }
+
     /// Ends the connection, after what can still be written.
     pub(crate) fn close(&self) {
         if let Some(link) = self.current() {
@@ -316,6 +327,18 @@ impl Node {
     pub(crate) async fn command(self: &Arc<Self>, words: &[&[u8]]) -> Answer {
         self.link().await?.ask(&encode::pack(words)).await
     }
+}
+
+/// Whether nothing more comes, without reading what is there.
+fn has_ended(socket: BorrowedFd<'_>) -> bool {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let end = PollFlags::RDHUP;
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let end = PollFlags::HUP;
+    let mut looked = [PollFd::from_borrowed_fd(socket, end)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut looked, Some(&now)).is_ok()
+        && looked[0].revents().intersects(end | PollFlags::HUP | PollFlags::ERR)
 }
 
 fn not_sent(why: String) -> Fault {

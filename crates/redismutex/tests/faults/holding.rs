@@ -14,6 +14,7 @@ on_both_faces! {
     holder_behind_a_black_hole_knows_before_another_holds
     holder_of_a_stopped_server_knows_when_the_lease_ends
     holder_learns_that_the_server_forgot_everything
+    a_broken_connection_tells_of_a_loss_long_before_the_next_renewal
     holder_survives_a_restart_that_keeps_the_data
     extend_never_makes_a_key_that_is_gone
     token_that_is_only_a_prefix_is_not_ours
@@ -107,6 +108,13 @@ fn holder_of_a_stopped_server_knows_when_the_lease_ends(kind: Kind) {
     let outcome = guard.release();
     assert!(matches!(outcome, Err(Error::Lost { .. })), "{outcome:?}");
     assert!(bench.gone_within("k", ms(3000)));
+}
+
+fn a_broken_connection_tells_of_a_loss_long_before_the_next_renewal(kind: Kind) {
+    let bench = Bench::new(kind);
+    let guard = bench.mutex().expiry(ms(60_000)).acquire("k").unwrap();
+    bench.server.restart();
+    assert!(guard.lost_within(ms(5000 + 2000)), "the next renewal is due after 20 s");
 }
 
 fn holder_learns_that_the_server_forgot_everything(kind: Kind) {

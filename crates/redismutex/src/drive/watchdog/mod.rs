@@ -161,6 +161,10 @@ impl Watchdog {
     /// Waits until something is due; `None` ends the thread.
     fn next(&self) -> Option<Vec<(u64, Job)>> {
         loop {
+            if self.main.is_led() {
+                // Nobody may have read it for long.
+                self.main.notice_end();
+            }
             let mut state = lock(&self.state);
             if state.stopped && state.owed == 0 {
                 return None;
