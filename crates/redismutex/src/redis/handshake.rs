@@ -65,7 +65,7 @@ impl Opening<'_> {
         let select = (self.address.database != 0)
             .then(|| link.ask(&pack(&[b"SELECT", database.as_bytes()])));
         // Loaded beforehand, a script costs no second request at its first use. Not being allowed to is fine.
-        let scripts = [Script::Acquire, Script::Release]
+        let scripts = [Script::Acquire, Script::Extend, Script::Release]
             .map(|script| link.ask(&pack(&[b"SCRIPT", b"LOAD", script.source().as_bytes()])));
         let subscription = self
             .channel

@@ -244,14 +244,18 @@ impl Node {
         link.send_all(&bytes, sinks);
     }
 
-    /// Asks many things at once, in one write.
+    /// Asks many things at once, in one write, with the scripts in full or by their digest.
     pub(crate) fn ask_all<'a>(
         link: &Link,
         requests: impl IntoIterator<Item = &'a Request>,
+        in_full: bool,
     ) -> Vec<Reply> {
         let (mut bytes, mut replies, mut sinks) = (Vec::new(), Vec::new(), Vec::new());
         for request in requests {
-            let (ahead, packed) = encode::by_digest(request, link.is_subscribed());
+            let (ahead, packed) = match in_full {
+                true => (0, encode::in_full(request)),
+                false => encode::by_digest(request, link.is_subscribed()),
+            };
             bytes.extend(packed);
             sinks.extend((0..ahead).map(|_| Sink::Nobody));
             let slot = Slot::new();

@@ -1,6 +1,6 @@
 //! A lease that cannot be renewed, or is taken away: its holder must know first.
 
-use crate::bench::{Bench, Guard, Kind, extend_requests, ms, on_both_faces};
+use crate::bench::{Bench, Guard, Kind, extend_requests, ms, on_both_faces, renewals};
 use redismutex::Error;
 use redismutex_testkit::Server;
 use redismutex_testkit::proxy::{Action, Direction, Rule};
@@ -15,6 +15,8 @@ on_both_faces! {
     holder_of_a_stopped_server_knows_when_the_lease_ends
     holder_learns_that_the_server_forgot_everything
     a_broken_connection_tells_of_a_loss_long_before_the_next_renewal
+    a_renewal_that_is_answered_late_counts_from_its_sending
+    a_slow_network_loses_no_lease_to_a_forgotten_script
     holder_survives_a_restart_that_keeps_the_data
     extend_never_makes_a_key_that_is_gone
     token_that_is_only_a_prefix_is_not_ours
@@ -108,6 +110,37 @@ fn holder_of_a_stopped_server_knows_when_the_lease_ends(kind: Kind) {
     let outcome = guard.release();
     assert!(matches!(outcome, Err(Error::Lost { .. })), "{outcome:?}");
     assert!(bench.gone_within("k", ms(3000)));
+}
+
+fn a_renewal_that_is_answered_late_counts_from_its_sending(kind: Kind) {
+    let bench = Bench::new(kind);
+    let guard = bench.mutex().expiry(ms(1200)).acquire("k").unwrap();
+    // Sooner than it is taken for lost.
+    let late = Rule::when(renewals()).then(Action::DelayReply(ms(150)));
+    let late = bench.proxy.rule(late);
+    let until = Instant::now() + ms(2500);
+    while Instant::now() < until {
+        let (before, remaining, after) =
+            (bench.admin.pttl("k"), guard.remaining(), bench.admin.pttl("k"));
+        // A renewal may run between two looks.
+        let most = ms(u64::try_from(before.max(after)).unwrap()) + ms(30);
+        assert!(remaining <= most, "{remaining:?} of {most:?}");
+        thread::sleep(ms(5));
+    }
+    assert!(late.fired() >= 3 && guard.is_valid());
+    guard.release().unwrap();
+}
+
+/// The answer takes longer than half of what a renewal waits, and the server does not have the script.
+fn a_slow_network_loses_no_lease_to_a_forgotten_script(kind: Kind) {
+    let bench = Bench::new(kind);
+    let guard = bench.mutex().expiry(ms(1200)).acquire("k").unwrap();
+    bench.proxy.rule(Rule::when(extend_requests()).then(Action::DelayReply(ms(150))));
+    for _ in 0..3 {
+        bench.admin.script_flush();
+        assert!(!guard.lost_within(ms(1200)));
+    }
+    guard.release().unwrap();
 }
 
 fn a_broken_connection_tells_of_a_loss_long_before_the_next_renewal(kind: Kind) {

@@ -110,7 +110,8 @@ fn grant_that_is_told_late_is_believed_for_no_longer_than_it_lasts(kind: Kind) {
         let late = bench.proxy.rule(late);
         guard.release().unwrap();
         let (outcome, _) = waiter.end();
-        assert_eq!(late.fired(), 1);
+        // Once more where the grant was over by then, and it asked whether the server lost its data.
+        assert!(late.fired() >= 1);
         // Without it the wait ended first: that is no harm.
         if let Ok(guard) = outcome {
             let on_server = u128::try_from(bench.admin.pttl("k").max(0)).unwrap();

@@ -242,8 +242,15 @@ impl Watchdog {
             };
             let mut answers = vec![no_script(); batch.len()];
             if self.node.has_scripts() {
-                for (answer, reply) in answers.iter_mut().zip(Node::ask_all(&link, requests())) {
-                    *answer = Alarms::Own.within(until, reply).await.unwrap_or_else(silence);
+                // A server that has forgotten a script gets it in full, at once: there may be no time for more.
+                for in_full in [false, true] {
+                    let asked = || answers.iter().zip(batch).filter(|(it, _)| is_no_script(it));
+                    let requests = asked().map(|(_, asked)| &asked.request);
+                    let replies = Node::ask_all(&link, requests, in_full);
+                    let open = answers.iter_mut().filter(|answer| is_no_script(answer));
+                    for (answer, reply) in open.zip(replies) {
+                        *answer = Alarms::Own.within(until, reply).await.unwrap_or_else(silence);
+                    }
                 }
             }
             // What cannot be asked in a batch is asked one by one.
@@ -345,6 +352,10 @@ fn silence() -> Answer {
 
 fn no_script() -> Answer {
     Err(Fault::new(FaultKind::NoScript, "not asked in a batch"))
+}
+
+fn is_no_script(answer: &Answer) -> bool {
+    answer.as_ref().is_err_and(|fault| fault.kind == FaultKind::NoScript)
 }
 
 /// A server that denies scripts may do it without.
