@@ -71,7 +71,8 @@ macro_rules! builder_settings {
         }
 
         /// How long a grant lasts on the server; 7 s unless set. After that the lock of a holder that died
-        /// goes to the next. At least 10 ms; without renewal no less than `block_time`.
+        /// goes to the next. At least 10 ms; without renewal no less than `block_time`. A renewal is waited for for
+        /// a sixth of it: where an answer may take a while, choose ten times that or more.
         pub fn expiry(mut self, expiry: Duration) -> Self {
             self.0.settings.expiry = expiry;
             self
