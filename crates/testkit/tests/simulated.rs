@@ -43,6 +43,7 @@ const SCRIPTS: &[&str] = &[
     "return redis.call('SET', KEYS[2], 'x', 'PX', 60000)",
     "return {redis.call('PUBLISH', 'nobody', 'x'), redis.call('PUBSUB', 'NUMSUB', 'nobody')}",
     "return redis.call('PUBSUB', 'NUMPAT')",
+    "return redis.call('PUBSUB', 'CHANNELS', 'nobody:*')",
     "redis.call('SET', KEYS[3], 1790000000000123); return redis.call('GET', KEYS[3])",
     "redis.call('SET', KEYS[3], 2 / 3); return redis.call('GET', KEYS[3])",
     "redis.call('SET', KEYS[3], 1e20); return redis.call('GET', KEYS[3])",

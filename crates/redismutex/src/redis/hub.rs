@@ -4,7 +4,7 @@ use super::origin::Origin;
 use super::slot::lock;
 use crate::rules::Moment;
 use crate::rules::protocol::Push;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll, Waker};
@@ -66,7 +66,8 @@ impl Mailbox {
 /// All waiters of one process, by their number.
 pub(crate) struct Hub {
     origin: Origin,
-    boxes: Mutex<HashMap<u64, Arc<Mailbox>>>,
+    /// In order: those who are told together are told in a known one.
+    boxes: Mutex<BTreeMap<u64, Arc<Mailbox>>>,
     next: AtomicU64,
     on_break: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
@@ -100,7 +101,7 @@ impl Hub {
     }
 
     /// Hands a message over; gives it back where nobody waits for it any more.
-    pub(super) fn deliver(&self, received: Moment, push: Push) -> Option<Push> {
+    pub(crate) fn deliver(&self, received: Moment, push: Push) -> Option<Push> {
         if push.is_for_all() {
             self.put_all(|| Mail::Push(received, push.clone()));
             return None;
@@ -112,6 +113,12 @@ impl Hub {
         None
     }
 
+    /// Whether nobody waits.
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        lock(&self.boxes).is_empty()
+    }
+
     fn put_all(&self, mail: impl Fn() -> Mail) {
         let boxes: Vec<_> = lock(&self.boxes).values().cloned().collect();
         for mailbox in boxes {
@@ -119,7 +126,7 @@ impl Hub {
         }
     }
 
-    pub(super) fn disconnected(&self) {
+    pub(crate) fn disconnected(&self) {
         self.put_all(|| Mail::Disconnected);
         if let Some(on_break) = self.on_break.get() {
             on_break();

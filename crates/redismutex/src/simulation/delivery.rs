@@ -68,12 +68,9 @@ impl World {
     fn pushed(&mut self, process: usize, message: &[u8]) {
         let received = self.clock(process);
         let Some(push) = Push::parse(message) else { return };
-        match self.processes[process].boxes.get_mut(&push.id) {
-            Some(mailbox) => {
-                mailbox.push = Some((received, push));
-                mailbox.ring();
-            }
-            None => self.pass_on(process, push),
+        let hub = self.processes[process].hub.clone();
+        if let Some(unclaimed) = hub.deliver(received, push) {
+            self.pass_on(process, unclaimed);
         }
     }
 
@@ -132,10 +129,7 @@ impl World {
         if node == MAIN {
             // Until it has another.
             self.processes[process].able_since = Nanos::MAX;
-            for mailbox in self.processes[process].boxes.values_mut() {
-                mailbox.disconnected = true;
-                mailbox.ring();
-            }
+            self.processes[process].hub.disconnected();
             self.hurry(process);
         }
     }

@@ -9,7 +9,7 @@ use super::process::{COOL, MAIN, Sink};
 use super::tasks::Tasks;
 use super::world::{Event, Sim};
 use crate::redis::clock;
-use crate::redis::hub::Mail;
+use crate::redis::hub::Registered;
 use crate::redis::node::Answered;
 use crate::redis::slot::{Reply, Slot};
 use crate::rules::Moment;
@@ -159,38 +159,9 @@ impl Me {
     pub(super) fn number(&self) -> u64 {
         self.sim.with(|world| world.unique())
     }
-}
 
-/// A waiter's box, gone when dropped.
-pub(super) struct Registered {
-    me: Me,
-    id: u64,
-}
-
-impl Registered {
-    pub(super) fn open(me: &Me, id: u64) -> Self {
-        me.sim.with(|world| {
-            world.processes[me.process].boxes.insert(id, Default::default());
-        });
-        Self { me: me.clone(), id }
-    }
-
-    pub(super) async fn mail(&self) -> Mail {
-        poll_fn(|cx| {
-            self.me.sim.with(|world| {
-                let boxes = &mut world.processes[self.me.process].boxes;
-                let mailbox = boxes.get_mut(&self.id).expect("it is there until it is dropped");
-                let mail = mailbox.take();
-                mailbox.waker = Some(cx.waker().clone());
-                mail.map_or(Poll::Pending, Poll::Ready)
-            })
-        })
-        .await
-    }
-}
-
-impl Drop for Registered {
-    fn drop(&mut self) {
-        self.me.sim.with(|world| drop(world.processes[self.me.process].boxes.remove(&self.id)));
+    /// A waiter's box, gone when dropped.
+    pub(super) fn open(&self, id: u64) -> Registered {
+        self.sim.with(|world| world.processes[self.process].hub.clone()).open(id)
     }
 }

@@ -8,11 +8,11 @@ use super::network::{Call, Up};
 use super::time::{Drifting, Nanos, WORST_RATE};
 use super::world::{Event, World};
 use crate::drive::claim::Due;
-use crate::redis::hub::Mail;
+use crate::redis::hub::Hub;
 use crate::redis::slot::Slot;
 use crate::rules::Moment;
-use crate::rules::protocol::{Fault, FaultKind, Push};
-use std::collections::{BTreeMap, VecDeque};
+use crate::rules::protocol::{Fault, FaultKind};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
@@ -49,29 +49,6 @@ pub(super) struct Node {
     pub(super) wants_pushes: bool,
 }
 
-/// A waiter's box, as in `redis::hub`.
-#[derive(Default)]
-pub(super) struct Mailbox {
-    pub(super) push: Option<(Moment, Push)>,
-    pub(super) disconnected: bool,
-    pub(super) waker: Option<Waker>,
-}
-
-impl Mailbox {
-    pub(super) fn take(&mut self) -> Option<Mail> {
-        if let Some((received, push)) = self.push.take() {
-            return Some(Mail::Push(received, push));
-        }
-        std::mem::take(&mut self.disconnected).then_some(Mail::Disconnected)
-    }
-
-    pub(super) fn ring(&mut self) {
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
-        }
-    }
-}
-
 /// Whose connection everybody but the watchdog talks over.
 pub(super) const MAIN: usize = 0;
 
@@ -84,7 +61,7 @@ pub(super) struct Process {
     pub(super) nodes: [Node; 2],
     /// Which of them is the watchdog's.
     pub(super) watchdogs: usize,
-    pub(super) boxes: BTreeMap<u64, Mailbox>,
+    pub(super) hub: Arc<Hub>,
     pub(super) background: Background,
     pub(super) paused_until: Nanos,
     /// For how long it has stood still in all.
@@ -109,7 +86,7 @@ impl World {
             hears,
             nodes: Default::default(),
             watchdogs,
-            boxes: BTreeMap::new(),
+            hub: Arc::default(),
             background: Background::default(),
             paused_until: 0,
             paused: 0,

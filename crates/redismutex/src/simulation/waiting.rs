@@ -3,16 +3,17 @@
 //! Knows what the rules say and does it. Must not decide anything.
 
 use super::holding::{Claim, Held};
-use super::me::{Me, Registered};
+use super::me::Me;
 use super::mistakes::Mistake;
 use super::network::Call;
 use crate::redis::clock;
-use crate::redis::hub::Mail;
+use crate::redis::hub::{Mail, Registered};
 use crate::redis::node::Answered;
 use crate::rules::acquire::{Acquisition, Asker, Failure, Granted, PATIENCE, Step};
 use crate::rules::protocol::{AcquireReply, Fault, FaultKind, Names};
 use crate::rules::settings::Settings;
 use crate::rules::{Moment, lease};
+use std::future::poll_fn;
 use std::sync::Arc;
 
 /// Somebody who wants a lock.
@@ -39,7 +40,7 @@ pub(super) async fn acquire(me: Me, wish: &Wish) -> Result<Held, Failure> {
             Step::Ask(request, until) => {
                 let entry = acquisition.queue_entry();
                 if entry.is_some() {
-                    place.get_or_insert_with(|| Registered::open(&me, id));
+                    place.get_or_insert_with(|| me.open(id));
                 }
                 claim.sending(entry, settings.expiry);
                 let Answered { mut sent, answer } = me.ask(Call::Lock(request), until).await;
@@ -54,15 +55,18 @@ pub(super) async fn acquire(me: Me, wish: &Wish) -> Result<Held, Failure> {
                 me.note(|| format!("{token} hears {answer:?}"));
                 acquisition.answered(sent, clock::now(), answer);
             }
-            Step::Subscribe => match me.within(clock::now() + PATIENCE, me.subscribe()).await {
-                Some(Ok(subscription)) => acquisition.subscribed(clock::now(), subscription),
-                outcome => {
-                    let silent = || Fault::new(FaultKind::Unknown, "no answer to SUBSCRIBE");
-                    let fault = outcome.and_then(Result::err).unwrap_or_else(silent);
-                    me.sim.with(|world| world.suspect(me.process, super::process::MAIN, PATIENCE));
-                    acquisition.answered(clock::now(), clock::now(), Err(fault));
+            Step::Subscribe(until) => {
+                let begun = clock::now();
+                match me.within(until, me.subscribe()).await {
+                    Some(Ok(subscription)) => acquisition.subscribed(clock::now(), subscription),
+                    outcome => {
+                        let silent = || Fault::new(FaultKind::Unknown, "no answer to SUBSCRIBE");
+                        let fault = outcome.and_then(Result::err).unwrap_or_else(silent);
+                        me.sim.with(|it| it.suspect(me.process, super::process::MAIN, PATIENCE));
+                        acquisition.answered(begun, clock::now(), Err(fault));
+                    }
                 }
-            },
+            }
             Step::Wait(until) => {
                 match mail(&me, place.as_ref(), slept(&me, until, give_up)).await {
                     Some(Mail::Push(_, hint))
@@ -88,7 +92,7 @@ pub(super) async fn acquire(me: Me, wish: &Wish) -> Result<Held, Failure> {
 
 async fn mail(me: &Me, place: Option<&Registered>, until: Moment) -> Option<Mail> {
     match place {
-        Some(place) => me.within(until, place.mail()).await,
+        Some(place) => me.within(until, poll_fn(|cx| place.mailbox.poll(cx))).await,
         None => {
             me.sleep_until(until).await;
             None

@@ -42,6 +42,9 @@ pub(super) fn run(keys: &mut Keyspace, words: &[Vec<u8>]) -> Reply {
         ("ZRANGE", [key, from, to, options @ ..]) => zrange(keys, key, from, to, options),
         ("ZPOPMIN", [key]) => zpopmin(keys, key),
         ("PUBLISH", [channel, message]) => Ok(publish(keys, channel, message)),
+        ("PUBSUB", [what, pattern]) if what.eq_ignore_ascii_case(b"CHANNELS") => {
+            Ok(channels(keys, pattern))
+        }
         // Nobody listens to patterns.
         ("PUBSUB", [what]) if what.eq_ignore_ascii_case(b"NUMPAT") => Ok(Reply::Int(0)),
         ("PUBSUB", [what, channels @ ..]) if what.eq_ignore_ascii_case(b"NUMSUB") => {
@@ -197,6 +200,13 @@ fn zpopmin(keys: &mut Keyspace, key: &[u8]) -> Answer {
 fn publish(keys: &mut Keyspace, channel: &[u8], message: &[u8]) -> Reply {
     keys.published.push(Published { channel: channel.to_vec(), message: message.to_vec() });
     count(keys.listeners(channel))
+}
+
+/// Of patterns, only a word and a star.
+fn channels(keys: &Keyspace, pattern: &[u8]) -> Reply {
+    let Some(word) = pattern.strip_suffix(b"*") else { panic!("a pattern that is not known") };
+    let channels = keys.channels().filter(|channel| channel.starts_with(word));
+    Reply::Array(channels.map(|channel| Reply::Bulk(channel.to_vec())).collect())
 }
 
 fn numsub(keys: &Keyspace, channels: &[&[u8]]) -> Reply {

@@ -110,6 +110,11 @@ impl Keyspace {
         self.subscribers.get(channel).copied().unwrap_or_default()
     }
 
+    /// Those that somebody listens to, in order.
+    pub(super) fn channels(&self) -> impl Iterator<Item = &[u8]> {
+        self.subscribers.iter().filter(|(_, count)| **count > 0).map(|(channel, _)| &**channel)
+    }
+
     pub(super) fn clear(&mut self) {
         self.entries.clear();
     }

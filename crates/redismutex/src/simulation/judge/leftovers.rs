@@ -17,7 +17,7 @@ impl World {
             self.accuse("P5 (every wait ends)", &text);
         }
         for (number, process) in self.processes.iter().enumerate() {
-            let idle = process.boxes.is_empty() && process.background.is_idle();
+            let idle = process.hub.is_empty() && process.background.is_idle();
             if process.is_alive && !idle {
                 let text = format!("p{number} has not finished");
                 return self.accuse("P12 (nothing is left over)", &text);
