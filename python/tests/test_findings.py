@@ -155,12 +155,41 @@ def test_09_but_not_where_the_first_has_expired(mutex: RedisMutex, conn: redis.S
     assert mutex.key is None
 
 
+def test_09_a_key_of_bytes_is_the_same_as_one_of_text(mutex: RedisMutex, conn: redis.StrictRedis, key: str) -> None:
+    with mutex.acquire_lock(key):
+        begin = time.monotonic()
+        with pytest.raises(MutexLockError, match="already"):
+            mutex.acquire_lock(key.encode())
+        assert time.monotonic() - begin < 1
+    assert leftovers(conn, key) == []
+
+
+def test_09_a_block_whose_lock_was_acquired_anew_in_it_tells_its_loss(mutex: RedisMutex, key: str) -> None:
+    mutex.expiry = 0.2
+    with pytest.raises(LockLost):
+        with mutex.acquire_lock(key):
+            time.sleep(0.25)
+            with mutex.acquire_lock(key):
+                assert mutex.is_valid()
+    assert mutex.key is None
+
+
 def test_10_nesting(mutex: RedisMutex, conn: redis.StrictRedis, key: str) -> None:
     with mutex.acquire_lock(key):
         outer = mutex.value
         with mutex.acquire_lock(key + "2"):
             assert mutex.key == key + "2"
         assert (mutex.key, mutex.value) == (key, outer)
+    assert leftovers(conn, key) + leftovers(conn, key + "2") == []
+
+
+def test_10_two_locks_then_two_blocks(mutex: RedisMutex, conn: redis.StrictRedis, key: str) -> None:
+    first, second = mutex.acquire_lock(key), mutex.acquire_lock(key + "2")
+    with first:
+        with second:
+            assert mutex.key == key + "2"
+        assert conn.exists(key, key + "2") == 1
+    assert mutex.key is None
     assert leftovers(conn, key) + leftovers(conn, key + "2") == []
 
 
@@ -191,6 +220,16 @@ def test_12_with_mutex_alone_is_refused(mutex: RedisMutex) -> None:
     with pytest.raises(MutexLockError, match="acquire_lock"):
         with mutex:
             pytest.fail("the body ran unprotected")
+
+
+def test_12_one_lock_is_no_protection_for_two_blocks(mutex: RedisMutex, conn: redis.StrictRedis, key: str) -> None:
+    """The inner one would release it, and the rest of the outer one run without."""
+    with mutex.acquire_lock(key):
+        with pytest.raises(MutexLockError, match="acquire_lock"):
+            with mutex:
+                pytest.fail("it was entered")
+        assert mutex.owned
+    assert leftovers(conn, key) == []
 
 
 @pytest.mark.parametrize(("block_time", "delay"), [(1, 0.5), (0.2, 0.2), (0.5, 0.4)])

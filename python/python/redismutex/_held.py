@@ -24,6 +24,11 @@ class Held(Protocol):
 G = TypeVar("G", bound=Held)
 
 
+def _bytes(key: Key) -> bytes:
+    """As the server knows it."""
+    return key.encode() if isinstance(key, str) else key
+
+
 class Stack(Generic[G]):
     """The guards of one thread or task, innermost last."""
 
@@ -45,18 +50,20 @@ class Stack(Generic[G]):
 
     def refuse_second(self, key: Key) -> None:
         """A second lock of the same key would wait for the first, and then be the only one to be released."""
-        for guard in self.guards:
-            if guard.key == key and not guard.is_valid():
-                # It expired unreleased: nothing is left of it to lose.
-                self.guards.remove(guard)
-                return
-            if guard.key == key:
+        for guard in [guard for guard in self.guards if _bytes(guard.key) == _bytes(key)]:
+            if guard.is_valid():
                 raise MutexLockError(f"{key!r} is held by this mutex in this thread or task already", key)
+            if guard not in self.entered:
+                # It expired unreleased: nothing is left of it to lose, and there is no block to be told so.
+                self.guards.remove(guard)
 
     def enter(self) -> None:
-        if not self.guards:
-            raise MutexLockError("nothing is locked: write `with mutex.acquire_lock(key):`")
-        self.entered.append(self.guards[-1])
+        # Each block has a lock of its own to release, also where several were acquired before the first block.
+        for guard in reversed(self.guards):
+            if guard not in self.entered:
+                self.entered.append(guard)
+                return
+        raise MutexLockError("nothing is locked for this block: write `with mutex.acquire_lock(key):`")
 
     def leave(self) -> Optional[G]:
         """What the innermost block has to release; `None` where that was released by hand."""
