@@ -17,7 +17,7 @@ import pytest
 import redis
 import redis.asyncio
 
-from conftest import Server, leftovers, requests
+from conftest import Server, eventually, leftovers, requests
 from redismutex import (
     BlockTimeExceedError,
     LockLost,
@@ -204,6 +204,51 @@ async def test_a_leak_wins_over_an_extension(mutex: RedisMutex, conn: redis.Stri
     assert not conn.exists(key)
 
 
+async def test_an_extension_to_less_is_renewed_in_time(mutex: RedisMutex, key: str) -> None:
+    mutex.renew, mutex.expiry = True, 6
+    async with mutex.acquire(key) as guard:
+        await asyncio.sleep(0.05)
+        await guard.extend(0.6)
+        await asyncio.sleep(1)
+        assert guard.is_valid()
+
+
+async def test_a_guard_thrown_away_is_given_back(mutex: RedisMutex, conn: redis.StrictRedis, key: str) -> None:
+    for renew in (False, True):
+        mutex.renew = renew
+        guard = await mutex.acquire(key)
+        del guard
+        gc.collect()
+        for _ in range(100):
+            await asyncio.sleep(0.01)
+            if not conn.exists(key):
+                break
+        assert leftovers(conn, key) == []
+
+
+def test_a_guard_is_awaited_in_its_own_loop(server: Server, conn: redis.StrictRedis, key: str) -> None:
+    """In another one nobody reads its connection."""
+    held: list[Any] = []
+
+    async def acquire() -> None:
+        held.append(await RedisMutex(server.url).acquire(key))
+
+    async def use(what: str) -> None:
+        guard = held[0]
+        work = {"extend": lambda: guard.extend(9), "release": guard.release, "lost": guard.lost.wait}[what]
+        await asyncio.wait_for(work(), 2)
+
+    first = asyncio.new_event_loop()
+    first.run_until_complete(acquire())
+    for what in ("lost", "extend", "release"):
+        with pytest.raises(RuntimeError, match="another event loop"):
+            asyncio.run(use(what))
+    first.run_until_complete(asyncio.sleep(0))
+    first.close()
+    held.clear()
+    eventually(lambda: leftovers(conn, key) == [])
+
+
 async def test_extensions_take_turns(mutex: RedisMutex, key: str) -> None:
     async with mutex.acquire(key) as guard:
         await asyncio.gather(*(guard.extend(20 + number) for number in range(5)))
@@ -257,8 +302,7 @@ async def test_cancelling_leaves_nothing(
         del outcomes, task, one
         gc.collect()
         await asyncio.sleep(0.1)
-        if mutex.transport == "native":
-            assert leftovers(conn, key + "-free") == []
+        assert leftovers(conn, key + "-free") == []
         assert leftovers(conn, key) == [key]
     async with mutex.acquire(key):
         pass

@@ -98,6 +98,9 @@ if how == "held":
     mutex.acquire_lock(key + "2")
 elif how == "client":
     guard = RedisMutex(conn, transport="client", renew=True).acquire(key)
+elif how == "client held":
+    plain = RedisMutex(conn, transport="client")
+    plain.acquire_lock(key)
 elif how == "waiting":
     guard = mutex.acquire(key)
     threading.Thread(target=mutex.acquire, args=(key,), daemon=True).start()
@@ -116,7 +119,7 @@ print("end", flush=True)
 """
 
 
-@pytest.mark.parametrize("how", ["held", "client", "waiting", "asyncio", "exit"])
+@pytest.mark.parametrize("how", ["held", "client", "client held", "waiting", "asyncio", "exit"])
 def test_the_interpreter_ends_with_live_guards(server: Server, key: str, how: str) -> None:
     begin = time.monotonic()
     ended = run_script(ENDS, str(server.port), key, how)

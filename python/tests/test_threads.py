@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -159,6 +160,31 @@ def test_renewal(conn: redis.StrictRedis, key: str, transport: str) -> None:
     with pytest.raises(LockLost):
         guard.release()
     assert conn.get(key) == b"thief"
+
+
+def test_an_extension_to_less_is_renewed_in_time(conn: redis.StrictRedis, key: str, transport: str) -> None:
+    guard = RedisMutex(conn, expiry=6, renew=True, transport=transport).acquire(key)
+    guard.extend(0.6)
+    time.sleep(1)
+    assert guard.is_valid()
+    guard.release()
+
+
+def test_nothing_is_kept_of_a_lock_until_its_renewal_would_be_due(conn: redis.StrictRedis, key: str) -> None:
+    mutex = RedisMutex(conn, expiry=3600, renew=True, transport="client")
+
+    def kept() -> int:
+        ours = tracemalloc.Filter(True, "*/redismutex/*")
+        return sum(trace.size for trace in tracemalloc.take_snapshot().filter_traces([ours]).traces)
+
+    tracemalloc.start()
+    try:
+        for _ in range(1000):
+            mutex.acquire(key).release()
+        # The thread that renews may be late to hear of the last ones.
+        eventually(lambda: kept() < 100_000)
+    finally:
+        tracemalloc.stop()
 
 
 def test_no_renewal_unless_asked_for(conn: redis.StrictRedis, key: str, transport: str) -> None:

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import os
 import sys
-import uuid
 from collections.abc import Coroutine, Generator
 from typing import Any, Optional, TypeVar
 
 from . import _core, _dialect
-from ._client import begin
+from ._client_grant import Grant, begin
 from ._core_types import HolderParts, Key, NativeSettings
 from ._dialect import Dialect, Todo
-from .errors import BlockTimeExceedError, LockLost, MutexUnavailableError, MutexUnlockError
+from .errors import BlockTimeExceedError, MutexUnavailableError, MutexUnlockError
 
 T = TypeVar("T")
 # How often a waiter for a loss looks: nothing tells it of a renewal that failed.
@@ -82,8 +80,7 @@ class ClientTransport:
         return await drive(_dialect.release_by_force(self._dialect, key))
 
     async def _acquire(self, key: Key, token: Optional[str], block_time: float) -> ClientGrant:
-        value = token or str(uuid.uuid4())
-        acquiring = begin(key, value, block_time, self._settings, self._dialect)
+        value, acquiring = begin(key, token, block_time, self._settings, self._dialect)
         try:
             tenure = await drive(_dialect.acquire(self._dialect, acquiring))
         except BaseException as error:
@@ -94,15 +91,7 @@ class ClientTransport:
                     # Whoever cancelled may look right after; and the loop may end.
                     await asyncio.wait({undoing})
             raise
-        renewing = _in_background(_renew(self._dialect, tenure)) if self._settings["renew"] else None
-        return ClientGrant(self._dialect, tenure, key, value, renewing)
-
-
-async def _renew(dialect: Dialect, tenure: _core.Tenure) -> None:
-    pause: Optional[float] = tenure.first_due()
-    while pause is not None:
-        await asyncio.sleep(pause)
-        pause = await drive(_dialect.extend(dialect, tenure, None))
+        return ClientGrant(self._dialect, tenure, key, value, self._settings["renew"])
 
 
 # The loop itself holds tasks only weakly.
@@ -116,28 +105,43 @@ def _in_background(work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
     return task
 
 
-class ClientGrant:
+def _give_back(dialect: Dialect, releasing: _core.Releasing) -> None:
+    _in_background(drive(_dialect.undo(dialect, releasing.call(), False, releasing.until)))
+
+
+class _Renewing:
+    """Renews until it is cancelled or there is nothing to be renewed."""
+
+    def __init__(self, dialect: Dialect, tenure: _core.Tenure) -> None:
+        self._moved = asyncio.get_running_loop().create_future()
+        self._task = _in_background(self._renew(dialect, tenure))
+
+    def move(self) -> None:
+        """The lease has another length."""
+        if not self._moved.done():
+            self._moved.set_result(None)
+
+    def cancel(self) -> None:
+        self._task.cancel()
+
+    async def _renew(self, dialect: Dialect, tenure: _core.Tenure) -> None:
+        pause: Optional[float] = tenure.first_due()
+        while pause is not None:
+            await asyncio.wait({self._moved}, timeout=pause)
+            if self._moved.done():
+                self._moved = asyncio.get_running_loop().create_future()
+                pause = tenure.first_due()
+            else:
+                pause = await drive(_dialect.extend(dialect, tenure, None))
+
+
+class ClientGrant(Grant):
     """A lock that is held through a client."""
 
-    def __init__(
-        self,
-        dialect: Dialect,
-        tenure: _core.Tenure,
-        key: Key,
-        value: str,
-        renewing: Optional[asyncio.Task[Any]],
-    ) -> None:
-        self._dialect = dialect
-        self._tenure = tenure
-        self._key = key
-        self._process = os.getpid()
-        self._renewing = renewing
-        self._done = False
-        self.value = value
-        self.fence = tenure.fence
-        self.remaining = tenure.remaining
-        self.is_valid = tenure.is_valid
-        self.is_lost = tenure.is_lost
+    def __init__(self, dialect: Dialect, tenure: _core.Tenure, key: Key, value: str, renew: bool) -> None:
+        super().__init__(dialect, tenure, key, value)
+        self._loop = asyncio.get_running_loop()
+        self._renewing = _Renewing(dialect, tenure) if renew else None
 
     async def wait_lost(self) -> None:
         while not self.is_lost():
@@ -146,37 +150,27 @@ class ClientGrant:
     async def extend(self, expiry: float) -> None:
         self._check()
         if await drive(_dialect.extend(self._dialect, self._tenure, expiry)) is None:
-            raise LockLost(f"{self._key!r} is not ours any more", self._key)
+            raise self._lost()
+        if self._renewing is not None:
+            self._renewing.move()
 
     async def release(self) -> None:
-        self._check()
-        self._end()
-        releasing = self._tenure.release()
+        releasing = self._begin_release()
         try:
             await drive(_dialect.release(self._dialect, releasing))
         except MutexUnlockError:
             raise
         except BaseException:
-            undo = _dialect.undo(self._dialect, releasing.call(), False, releasing.until)
-            _in_background(drive(undo))
+            _give_back(self._dialect, releasing)
             raise
 
-    def leak(self) -> None:
-        self._end()
-        self._tenure.leak()
-
-    def _end(self) -> None:
-        self._done = True
+    def _stop_renewing(self) -> None:
         if self._renewing is not None:
             self._renewing.cancel()
 
-    def _check(self) -> None:
-        if self._process != os.getpid():
-            raise LockLost(f"{self._key!r} is held by the parent process, not by this one", self._key)
-        if self._done:
-            raise MutexUnlockError(f"{self._key!r} was released already", self._key)
-
-    def __del__(self) -> None:
-        # Nothing can be awaited here: it is no longer renewed, and its lease runs out.
-        if not self._done and self._process == os.getpid():
-            self._tenure.leak()
+    def _give_back(self, releasing: _core.Releasing) -> None:
+        try:
+            self._loop.call_soon_threadsafe(_give_back, self._dialect, releasing)
+        except RuntimeError:
+            # The loop is closed: the lease runs out by itself.
+            return

@@ -34,7 +34,13 @@ class Loop:
 
     async def run(self, operation: _core.Operation) -> Any:
         """What the operation gives. Cancelled, it gives back what it has brought about."""
-        future = asyncio.get_running_loop().create_future()
+        running = asyncio.get_running_loop()
+        if running is not self._loop():
+            # Nobody reads the connection where it is awaited: that would be for ever.
+            raise RuntimeError(
+                "this lock belongs to another event loop: await it there, or throw it away, then it is given back"
+            )
+        future = running.create_future()
         operation.start(future)
         self._turn()
         try:

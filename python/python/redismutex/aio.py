@@ -44,6 +44,8 @@ class Lost:
             guard._waiters.add(waiter)
             try:
                 await asyncio.wait({waiter})
+                if not waiter.cancelled():
+                    waiter.result()
             finally:
                 guard._waiters.discard(waiter)
                 waiter.cancel()
@@ -178,13 +180,13 @@ class RedisMutex(Configured):
 
     # --- the lock of this task
 
-    def acquire_lock(self, key: Key) -> Acquisition[RedisMutex]:
-        """Acquires the lock of `key` for this task: `async with mutex.acquire_lock(key):`.
+    def acquire_lock(self, mutex_key: Key) -> Acquisition[RedisMutex]:
+        """Acquires the lock of `mutex_key` for this task: `async with mutex.acquire_lock(key):`.
 
         The task is the one that calls this, whichever awaits what it returns.
         """
         # Now: asyncio.gather and others await it in a task of their own, with which the lock would be gone.
-        return Acquisition(self._acquire_lock(self._mine(), self._named(key)))
+        return Acquisition(self._acquire_lock(self._mine(), self._named(mutex_key)))
 
     async def release_lock(self) -> RedisMutex:
         """Releases what this task acquired last; see `redismutex.RedisMutex.release_lock`."""
