@@ -146,6 +146,54 @@ def test_31_coroutines_are_locked_and_generators_refused(conn: redis.StrictRedis
             with_redismutex(conn, key)(function)
 
 
+def test_31_objects_that_are_called_like_coroutines_or_generators(conn: redis.StrictRedis, key: str) -> None:
+    class Work:
+        async def __call__(self) -> int:
+            return conn.exists(key)
+
+    class Rows:
+        def __call__(self) -> Any:
+            yield
+
+    assert asyncio.run(with_redismutex(conn, key)(Work())()) == 1
+    with pytest.raises(TypeError, match="generator"):
+        with_redismutex(conn, key)(Rows())
+
+
+def test_31_a_function_that_returns_a_coroutine_is_refused(conn: redis.StrictRedis, key: str) -> None:
+    """As other decorators make them of coroutine functions: nothing tells them apart before the call."""
+
+    async def work() -> None:
+        pytest.fail("it ran without the lock")
+
+    with pytest.raises(TypeError, match="coroutine"):
+        with_redismutex(conn, key)(lambda: work())()
+    assert leftovers(conn, key) == []
+
+
+def test_31_static_and_class_methods_in_either_order(conn: redis.StrictRedis, key: str) -> None:
+    class Thing:
+        @with_redismutex(conn, key)
+        @staticmethod
+        def inside() -> int:
+            return conn.exists(key)
+
+        @with_redismutex(conn, key)
+        @classmethod
+        def inner(cls) -> tuple[Any, int]:
+            return cls, conn.exists(key)
+
+        @classmethod
+        @with_redismutex(conn, key)
+        def outer(cls) -> tuple[Any, int]:
+            return cls, conn.exists(key)
+
+    assert Thing.inside() == Thing().inside() == 1
+    assert Thing.inner() == Thing().outer() == (Thing, 1)
+    with pytest.raises(TypeError, match="decorated"):
+        with_redismutex(conn, key)(None)  # type: ignore[type-var]
+
+
 def test_32_a_static_key_comes_first(conn: redis.StrictRedis, key: str) -> None:
     class named(with_redismutex):
         def generate_key(self, *args: Any, **kwargs: Any) -> str:

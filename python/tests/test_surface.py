@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import inspect
 import subprocess
 import sys
@@ -25,11 +26,45 @@ SETTINGS = {
 @pytest.mark.parametrize("kind", [RedisMutex, aio.RedisMutex, with_redismutex])
 def test_the_settings_are_in_the_signature(kind: Any) -> None:
     parameters = inspect.signature(kind).parameters
-    assert next(iter(parameters)) == "redis_conn"
+    assert next(iter(parameters)) == ("conn" if kind is with_redismutex else "redis_conn")
     assert {name: parameters[name].default for name in SETTINGS} == SETTINGS
     by_position = [name for name, one in parameters.items() if one.kind is one.POSITIONAL_OR_KEYWORD]
     assert [name for name in by_position if name in SETTINGS] == ["blocking", "block_time", "delay", "expiry"]
     assert not any(one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD) for one in parameters.values())
+
+
+def test_arguments_have_the_names_that_they_had_in_1_0_0(conn: redis.StrictRedis, key: str) -> None:
+    with RedisMutex(redis_conn=conn).acquire_lock(mutex_key=key) as mutex:
+        assert mutex.key == key
+    assert with_redismutex(conn=conn, key=key)(lambda: conn.exists(key))() == 1
+    assert with_redismutex(conn).conn is conn
+
+
+def test_every_setting_may_be_assigned_later(server: Server, conn: redis.StrictRedis, key: str) -> None:
+    mutex = RedisMutex(server.url)
+    mutex.prefix, mutex.on_lost, mutex.label = f"{key}:", "log", "me"
+    with mutex.acquire_lock("x"):
+        assert mutex.key == f"{key}:x"
+        conn.delete(f"{key}:x")
+    with pytest.raises(AttributeError):
+        mutex.transport = "client"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("prefix", [None, 7, b"prefix:"])
+def test_a_prefix_is_text(server: Server, prefix: Any) -> None:
+    with pytest.raises(TypeError, match="prefix"):
+        RedisMutex(server.url, prefix=prefix)
+
+
+def test_a_number_that_no_float_can_hold_is_a_value_error(server: Server) -> None:
+    with pytest.raises(ValueError, match="expiry"):
+        RedisMutex(server.url, expiry=10**400)
+
+
+def test_the_licences_come_with_the_wheel() -> None:
+    files = [str(file) for file in importlib.metadata.files("redismutex") or []]
+    for name in ("LICENSE-APACHE", "LICENSE-MIT"):
+        assert any(file.endswith(f"licenses/{name}") for file in files), files
 
 
 def test_a_misspelt_setting_is_found_by_the_type_checker(tmp_path: Path) -> None:

@@ -212,6 +212,19 @@ def test_a_user_who_may_not_run_scripts(own_server: Callable[..., Server], key: 
         assert mutex.fence is None
 
 
+def test_a_key_that_is_denied_does_not_cost_the_others_their_queue(
+    own_server: Callable[..., Server], key: str
+) -> None:
+    server = own_server()
+    rights = [f"~{key}*", "~redismutex:*", "&*", "+@all"]
+    server.client().execute_command("ACL", "SETUSER", "some", "on", ">secret", *rights)
+    mutex = RedisMutex(server.client(username="some", password="secret"), transport="client")
+    with pytest.raises(MutexConfigError):
+        mutex.acquire_lock("foreign")
+    with mutex.acquire_lock(key):
+        assert mutex.fence is not None
+
+
 def test_credentials(own_server: Callable[..., Server], key: str) -> None:
     server = own_server("--requirepass", "s e@c:r/e?t")
     admin = server.client(password="s e@c:r/e?t")
@@ -405,3 +418,19 @@ def test_gevent_goes_through_the_client(conn: redis.StrictRedis, monkeypatch: py
     monkey = mock.Mock(is_module_patched=lambda name: name == "socket")
     monkeypatch.setitem(__import__("sys").modules, "gevent.monkey", monkey)
     assert RedisMutex(conn).transport == "client"
+
+
+def test_gevent_and_a_url_are_refused(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every greenlet would stand still for as long as one waits, the holder too."""
+    monkey = mock.Mock(is_module_patched=lambda name: name == "socket")
+    monkeypatch.setitem(__import__("sys").modules, "gevent.monkey", monkey)
+    with pytest.raises(MutexConfigError, match=r"gevent.*client"):
+        RedisMutex(server.url)
+
+
+def test_what_does_not_run_commands_at_once_is_no_client(conn: redis.StrictRedis) -> None:
+    asynchronous = redis.asyncio.Redis()
+    for thing in (conn.pipeline(), conn.pubsub(), asynchronous.pipeline(), asynchronous.pubsub()):
+        for kind in (RedisMutex, aio.RedisMutex):
+            with pytest.raises(TypeError, match="client"):
+                kind(thing)

@@ -84,8 +84,10 @@ class Dialect:
                 except Exception as error:
                     if not _has_no_scripts(error):
                         raise
-                    self.has_scripts = False
-            return (yield from self._plain(call))
+            reply = yield from self._plain(call)
+            # Only now: it may be the key that this user may not touch, and not scripts.
+            self.has_scripts = False
+            return reply
         except Exception as error:
             trouble = _trouble(error)
             if trouble is None:

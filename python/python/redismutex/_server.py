@@ -64,10 +64,9 @@ def shown(connection: object) -> str:
 
 
 def is_client(connection: object) -> bool:
-    """Whether it looks like a client: it executes commands and knows of connections."""
-    return callable(getattr(connection, "execute_command", None)) and any(
-        hasattr(connection, name) for name in ("connection_pool", "nodes_manager", "eval")
-    )
+    """Whether it looks like a client: it runs scripts at once, which a pipeline does later and a PubSub never."""
+    runs = all(callable(getattr(connection, name, None)) for name in ("execute_command", "evalsha"))
+    return runs and not any(hasattr(connection, name) for name in ("command_stack", "_command_stack"))
 
 
 def is_async_client(connection: object) -> bool:
@@ -83,7 +82,7 @@ def of_url(url: str) -> Server:
 
 def of_client(client: Any) -> Union[Server, Unknown]:
     """The server of a client, where nothing about it is unclear."""
-    patched = _gevent() or _changed(client)
+    patched = greenlets() or _changed(client)
     if patched:
         return Unknown(patched)
     pool: Any = getattr(client, "connection_pool", None)
@@ -198,7 +197,7 @@ _CLIENTS = {
 }
 
 
-def _gevent() -> Optional[str]:
+def greenlets() -> Optional[str]:
     """Greenlets would all stand still while our connection waits; the user's own is made for them."""
     monkey = sys.modules.get("gevent.monkey")
     if monkey is not None and monkey.is_module_patched("socket"):

@@ -31,7 +31,10 @@ def seconds(name: str, value: Any) -> float:
         value = value.total_seconds()
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{name} is a number of seconds or a timedelta, not {value!r}")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
     if not math.isfinite(number) or not 0 <= number <= _LONGEST:
         raise ValueError(f"{name} ({value!r}) is not between 0 and {_LONGEST} seconds")
     return number
@@ -42,6 +45,12 @@ def _expiry(name: str, value: Any) -> float:
     if number < _SHORTEST_EXPIRY:
         raise ValueError(f"{name} ({value!r}) is shorter than {_SHORTEST_EXPIRY} seconds")
     return number
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is a str, not {value!r}")
+    return value
 
 
 class Settings:
@@ -56,7 +65,9 @@ class Settings:
         expiry: Seconds,
         renew: bool,
         max_hold: Optional[Seconds],
+        prefix: str,
         label: str,
+        on_lost: str,
     ) -> None:
         self.blocking = blocking
         self.block_time = block_time
@@ -64,7 +75,9 @@ class Settings:
         self.expiry = expiry
         self.renew = renew
         self.max_hold = max_hold
+        self.prefix = prefix
         self.label = label
+        self.on_lost = on_lost
         if blocking and seconds("block_time", block_time) > 0:
             self._check()
 
@@ -148,15 +161,33 @@ class Settings:
         self._changed()
 
     @property
+    def prefix(self) -> str:
+        """What goes before each key."""
+        return self._prefix
+
+    @prefix.setter
+    def prefix(self, prefix: str) -> None:
+        self._prefix = _text("prefix", prefix)
+
+    @property
+    def on_lost(self) -> str:
+        """What a block that outlived its lock does: `"raise"` a `LockLost`, or `"log"` it only."""
+        return self._on_lost
+
+    @on_lost.setter
+    def on_lost(self, on_lost: str) -> None:
+        if on_lost not in ("raise", "log"):
+            raise ValueError(f"on_lost is 'raise' or 'log', not {on_lost!r}")
+        self._on_lost = on_lost
+
+    @property
     def label(self) -> str:
         """Who this is, for people who look at the lock."""
         return self._label
 
     @label.setter
     def label(self, label: str) -> None:
-        if not isinstance(label, str):
-            raise TypeError(f"label is a str, not {label!r}")
-        self._label = label
+        self._label = _text("label", label)
         self._changed()
 
     def _native_settings(self) -> NativeSettings:

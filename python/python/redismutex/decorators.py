@@ -18,6 +18,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 _ON_BUSY = ("raise", "skip", "retry")
 
 
+def _is(kind: Callable[[Any], bool], function: Any) -> bool:
+    """Whether it is of that kind, or an object that is called like one."""
+    return kind(function) or kind(type(function).__call__)
+
+
 class with_redismutex:
     """Runs the decorated function under the lock of `key`: plain functions, methods and `async def`.
 
@@ -30,7 +35,7 @@ class with_redismutex:
 
     def __init__(
         self,
-        redis_conn: Any,
+        conn: Any,
         key: Union[Key, Callable[..., Key], None] = None,
         blocking: bool = True,
         block_time: Seconds = DEFAULT_BLOCK_TIME,
@@ -49,7 +54,7 @@ class with_redismutex:
             raise ValueError(f"on_busy is one of {', '.join(_ON_BUSY)}, not {on_busy!r}")
         self.key = key
         self.on_busy = on_busy
-        self._redis_conn = redis_conn
+        self.conn = conn
         self._settings: dict[str, Any] = {
             "blocking": blocking,
             "block_time": block_time,
@@ -63,23 +68,27 @@ class with_redismutex:
             "on_lost": on_lost,
         }
         # What is wrong with the settings is said here, not at the first call.
-        Configured(redis_conn, **self._settings)
+        Configured(conn, **self._settings)
 
     def generate_key(self, *args: Any, **kwargs: Any) -> Optional[Key]:
         """The key for a call with these arguments; for subclasses to say."""
         return None
 
     def __call__(self, function: F) -> F:
-        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        if isinstance(function, (staticmethod, classmethod)):
+            return cast(F, type(function)(self(function.__func__)))
+        if not callable(function):
+            raise TypeError(f"only functions can be decorated, not {function!r}")
+        if _is(inspect.isgeneratorfunction, function) or _is(inspect.isasyncgenfunction, function):
             raise TypeError(
                 f"{function!r} is a generator: its body would run after the lock is released; "
                 "take the lock inside of it"
             )
-        made = self._around_coroutine if inspect.iscoroutinefunction(function) else self._around_function
+        made = self._around_coroutine if _is(inspect.iscoroutinefunction, function) else self._around_function
         return cast(F, made(function))
 
     def _around_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        mutex = RedisMutex(self._redis_conn, **self._settings)
+        mutex = RedisMutex(self.conn, **self._settings)
 
         @functools.wraps(function)
         def locked(*args: Any, **kwargs: Any) -> Any:
@@ -88,14 +97,21 @@ class with_redismutex:
             except (MutexLockError, BlockTimeExceedError) as busy:
                 return self._busy(busy, args)
             with guard:
-                return function(*args, **kwargs)
+                result = function(*args, **kwargs)
+                if inspect.iscoroutine(result):
+                    result.close()
+                    raise TypeError(
+                        f"{function!r} returned a coroutine: its body would run after the lock is released; "
+                        "decorate the function that is written with async def"
+                    )
+                return result
 
         return locked
 
     def _around_coroutine(self, function: Callable[..., Any]) -> Callable[..., Any]:
         from . import aio
 
-        mutex = aio.RedisMutex(self._redis_conn, **self._settings)
+        mutex = aio.RedisMutex(self.conn, **self._settings)
 
         @functools.wraps(function)
         async def locked(*args: Any, **kwargs: Any) -> Any:

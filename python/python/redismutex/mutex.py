@@ -42,12 +42,8 @@ class Configured(Settings):
         label: str = "",
         on_lost: str = "raise",
     ) -> None:
-        self._server, self.transport = _choose(redis_conn, transport)
+        self._server, self._way = _choose(redis_conn, transport)
         self.redis = redis_conn
-        if on_lost not in ("raise", "log"):
-            raise ValueError(f"on_lost is 'raise' or 'log', not {on_lost!r}")
-        self._prefix = prefix
-        self._on_lost = on_lost
         self._last_id: Optional[str] = None
         super().__init__(
             blocking=blocking,
@@ -56,14 +52,20 @@ class Configured(Settings):
             expiry=expiry,
             renew=renew,
             max_hold=max_hold,
+            prefix=prefix,
             label=label,
+            on_lost=on_lost,
         )
         self._begin()
 
     #: The client or URL that it was made with.
     redis: Any
-    #: How the server is reached: `"native"`, by a connection of our own, or `"client"`, through the client.
-    transport: str
+
+    @property
+    def transport(self) -> str:
+        """How the server is reached: `"native"`, by a connection of our own, or `"client"`, through the client.
+        Chosen when the mutex is made."""
+        return self._way
 
     def _begin(self) -> None:
         """The settings are there. In the place of an `__init__` of their own for the two kinds, which would hide
@@ -135,6 +137,9 @@ class RedisMutex(Configured):
         self._ready: Optional[Transport] = None
         if self.transport == "client" and _server.is_async_client(self.redis):
             raise MutexConfigError("an asyncio client like this one can only be used by redismutex.aio.RedisMutex")
+        greenlets = _server.greenlets()
+        if self.transport == "native" and greenlets:
+            raise MutexConfigError(f"{greenlets}: give a client of redis-py or valkey-py instead of a URL")
 
     @classmethod
     def local(cls, **settings: Any) -> RedisMutex:
@@ -145,13 +150,13 @@ class RedisMutex(Configured):
 
     # --- the lock of this thread
 
-    def acquire_lock(self, key: Key) -> RedisMutex:
-        """Acquires the lock of `key` for this thread. Use it as `with mutex.acquire_lock(key):`.
+    def acquire_lock(self, mutex_key: Key) -> RedisMutex:
+        """Acquires the lock of `mutex_key` for this thread. Use it as `with mutex.acquire_lock(key):`.
 
         Raises `BlockTimeExceedError` if it was busy for all of `block_time`, or `MutexLockError` at once if
         `blocking` is off.
         """
-        name = self._named(key)
+        name = self._named(mutex_key)
         stack = self._held.mine()
         stack.refuse_second(name)
         stack.push(self._acquire(name))
