@@ -153,6 +153,36 @@ def test_ctrl_c_ends_a_look(own_server: Callable[..., Server], key: str) -> None
         os.kill(server.process.pid, signal.SIGCONT)
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_a_silent_server_does_not_hold_up_who_gives_up(
+    own_server: Callable[..., Server], key: str, transport: str, error: type[BaseException]
+) -> None:
+    """Ctrl-C, or a time limit by a signal, while the client waits for the server."""
+    from redismutex import RedisMutex
+
+    def handler(*_: object) -> None:
+        raise error
+
+    server = own_server()
+    client = server.client()
+    mutex = RedisMutex(client, transport=transport)
+    mutex.holder(key)
+    before = signal.signal(signal.SIGALRM, handler)
+    os.kill(server.process.pid, signal.SIGSTOP)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        begin = time.monotonic()
+        with pytest.raises(error):
+            mutex.acquire_lock(key)
+        assert time.monotonic() - begin < 2.5
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        os.kill(server.process.pid, signal.SIGCONT)
+    eventually(lambda: leftovers(client, key) == [])
+    client.connection_pool.disconnect()
+
+
 THROWS_AWAY = """
 import asyncio, gc, os, signal, sys, time
 from redismutex import RedisMutex, aio

@@ -19,7 +19,7 @@ from ._end import before_end
 #: Returns in how many seconds to do it again; `None`: never.
 Work = Callable[[], Optional[float]]
 
-# How long the end of the process waits for what is owed.
+# How long anybody waits for what is owed: the server may be silent, and the client patient.
 _PATIENCE = 1.0
 # So many that are not to be done any more may wait for their time beside those that are.
 _STALE = 64
@@ -46,11 +46,12 @@ class Background:
         self._live: set[Job] = set()
         self._owed: set[Job] = set()
 
-    def owe(self, pause: float, work: Work) -> None:
+    def owe(self, pause: float, work: Work) -> Job:
         """As `add`, for what the end of the interpreter waits for."""
         job = Job(work)
         self._owed.add(job)
         self._begin(job, pause)
+        return job
 
     def add(self, pause: float, work: Work) -> Job:
         """Runs `work` after `pause` seconds, and again after as many as it returns each time."""
@@ -70,11 +71,14 @@ class Background:
         self._live.discard(job)
         self._owed.discard(job)
 
-    def settle(self) -> None:
-        """Waits for what is owed, but not for long."""
+    def settle(self, job: Optional[Job] = None) -> None:
+        """Waits for `job`, or for all that is owed, but not for long."""
         until = time.monotonic() + _PATIENCE
-        while self._owed and self._started and time.monotonic() < until:
+        while self._owes(job) and self._started and time.monotonic() < until:
             time.sleep(0.001)
+
+    def _owes(self, job: Optional[Job]) -> bool:
+        return bool(self._owed) if job is None else job in self._owed
 
     def _begin(self, job: Job, pause: float) -> None:
         self._live.add(job)

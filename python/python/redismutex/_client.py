@@ -14,7 +14,7 @@ from ._background import Job, background
 from ._client_grant import Grant, begin
 from ._core_types import HolderParts, Key, NativeSettings
 from ._dialect import Dialect, Todo
-from .errors import BlockTimeExceedError, MutexUnavailableError, MutexUnlockError
+from .errors import BlockTimeExceedError, MutexError, MutexUnavailableError, MutexUnlockError
 
 T = TypeVar("T")
 
@@ -74,11 +74,14 @@ class ClientTransport:
         undone = acquiring.undo()
         if undone is None:
             return
-        # At once where the server answers: after Ctrl-C there may be no later.
-        answers = not isinstance(error, MutexUnavailableError)
+        answers = isinstance(error, MutexError) and not isinstance(error, MutexUnavailableError)
         again = _undo(self._dialect, *undone) if answers else 0.0
-        if again is not None:
-            background().owe(again, lambda: _undo(self._dialect, *undone))
+        if again is None:
+            return
+        owed = background().owe(again, lambda: _undo(self._dialect, *undone))
+        if not isinstance(error, MutexError):
+            # After Ctrl-C there may be no later; but whoever asked for the end waits for no silent server.
+            background().settle(owed)
 
 
 class ClientGrant(Grant):
