@@ -165,7 +165,7 @@ def test_a_silent_server_does_not_hold_up_who_gives_up(
 
     server = own_server()
     client = server.client()
-    mutex = RedisMutex(client, transport=transport)
+    mutex = RedisMutex(client, block_time=1, expiry=1, transport=transport)
     mutex.holder(key)
     before = signal.signal(signal.SIGALRM, handler)
     os.kill(server.process.pid, signal.SIGSTOP)
@@ -180,6 +180,8 @@ def test_a_silent_server_does_not_hold_up_who_gives_up(
         signal.signal(signal.SIGALRM, before)
         os.kill(server.process.pid, signal.SIGCONT)
     eventually(lambda: leftovers(client, key) == [])
+    # It goes on giving back until the lease has surely ended.
+    time.sleep(2)
     client.connection_pool.disconnect()
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
+from typing import Callable
 
 import pytest
 import redis
@@ -168,6 +171,26 @@ def test_an_extension_to_less_is_renewed_in_time(conn: redis.StrictRedis, key: s
     time.sleep(1)
     assert guard.is_valid()
     guard.release()
+
+
+def test_no_renewal_waits_for_a_server_that_is_out_of_reach(
+    own_server: Callable[..., Server], conn: redis.StrictRedis, key: str
+) -> None:
+    """Where it has to be given something back, by a client that does not give up soon."""
+    server = own_server()
+    client = server.client()
+    thrown_away = RedisMutex(client, transport="client").acquire(key)
+    guard = RedisMutex(conn, expiry=0.6, block_time=0.6, renew=True, transport="client").acquire(key)
+    os.kill(server.process.pid, signal.SIGSTOP)
+    try:
+        del thrown_away
+        time.sleep(1.5)
+        assert guard.is_valid()
+    finally:
+        os.kill(server.process.pid, signal.SIGCONT)
+    guard.release()
+    eventually(lambda: leftovers(client, key) == [])
+    client.connection_pool.disconnect()
 
 
 def test_nothing_is_kept_of_a_lock_until_its_renewal_would_be_due(conn: redis.StrictRedis, key: str) -> None:

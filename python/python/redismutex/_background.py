@@ -19,7 +19,7 @@ from ._end import before_end
 #: Returns in how many seconds to do it again; `None`: never.
 Work = Callable[[], Optional[float]]
 
-# How long anybody waits for what is owed: the server may be silent, and the client patient.
+# How long anybody waits for a job: the server may be silent, and the client patient.
 _PATIENCE = 1.0
 # So many that are not to be done any more may wait for their time beside those that are.
 _STALE = 64
@@ -44,14 +44,6 @@ class Background:
         self._started = False
         # Changed in single steps that no finaliser can come between.
         self._live: set[Job] = set()
-        self._owed: set[Job] = set()
-
-    def owe(self, pause: float, work: Work) -> Job:
-        """As `add`, for what the end of the interpreter waits for."""
-        job = Job(work)
-        self._owed.add(job)
-        self._begin(job, pause)
-        return job
 
     def add(self, pause: float, work: Work) -> Job:
         """Runs `work` after `pause` seconds, and again after as many as it returns each time."""
@@ -69,16 +61,15 @@ class Background:
         """Nothing is kept of what it would have done."""
         job.work = job.due = None
         self._live.discard(job)
-        self._owed.discard(job)
 
     def settle(self, job: Optional[Job] = None) -> None:
-        """Waits for `job`, or for all that is owed, but not for long."""
+        """Waits until `job` is over, or all are, but not for long."""
         until = time.monotonic() + _PATIENCE
-        while self._owes(job) and self._started and time.monotonic() < until:
+        while self._has(job) and self._started and time.monotonic() < until:
             time.sleep(0.001)
 
-    def _owes(self, job: Optional[Job]) -> bool:
-        return bool(self._owed) if job is None else job in self._owed
+    def _has(self, job: Optional[Job]) -> bool:
+        return bool(self._live) if job is None else job in self._live
 
     def _begin(self, job: Job, pause: float) -> None:
         self._live.add(job)
@@ -123,20 +114,27 @@ class Background:
             self.move(job, again)
 
 
-_the_background = Background()
+# Two: giving back to a server that is out of reach may take the client a minute, and no renewal is to wait for it.
+_renewals = Background()
+_debts = Background()
 
 
-def background() -> Background:
-    """This process's."""
-    return _the_background
+def renewals() -> Background:
+    """What renews, in this process."""
+    return _renewals
 
 
-before_end(lambda: background().settle())
+def debts() -> Background:
+    """What gives back, in this process; its end waits for it, but not for long."""
+    return _debts
+
+
+before_end(lambda: debts().settle())
 
 
 def _after_fork_in_child() -> None:
-    global _the_background
-    _the_background = Background()
+    global _renewals, _debts
+    _renewals, _debts = Background(), Background()
 
 
 if hasattr(os, "register_at_fork"):

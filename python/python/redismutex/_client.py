@@ -10,7 +10,7 @@ from collections.abc import Generator
 from typing import Any, Optional, TypeVar
 
 from . import _core, _dialect
-from ._background import Job, background
+from ._background import Job, debts, renewals
 from ._client_grant import Grant, begin
 from ._core_types import HolderParts, Key, NativeSettings
 from ._dialect import Dialect, Todo
@@ -78,10 +78,10 @@ class ClientTransport:
         again = _undo(self._dialect, *undone) if answers else 0.0
         if again is None:
             return
-        owed = background().owe(again, lambda: _undo(self._dialect, *undone))
+        owed = debts().add(again, lambda: _undo(self._dialect, *undone))
         if not isinstance(error, MutexError):
             # After Ctrl-C there may be no later; but whoever asked for the end waits for no silent server.
-            background().settle(owed)
+            debts().settle(owed)
 
 
 class ClientGrant(Grant):
@@ -91,7 +91,7 @@ class ClientGrant(Grant):
         super().__init__(dialect, tenure, key, value)
         self._renewing: Optional[Job] = None
         if renew:
-            self._renewing = background().add(tenure.first_due(), lambda: _renew(dialect, tenure))
+            self._renewing = renewals().add(tenure.first_due(), lambda: _renew(dialect, tenure))
 
     def lost_within(self, seconds: float) -> bool:
         if not self.is_lost():
@@ -104,7 +104,7 @@ class ClientGrant(Grant):
             raise self._lost()
         if self._renewing is not None:
             # It may last for less than the renewal was planned for.
-            background().move(self._renewing, self._tenure.first_due())
+            renewals().move(self._renewing, self._tenure.first_due())
 
     def release(self) -> None:
         releasing = self._begin_release()
@@ -118,11 +118,11 @@ class ClientGrant(Grant):
 
     def _stop_renewing(self) -> None:
         if self._renewing is not None:
-            background().cancel(self._renewing)
+            renewals().cancel(self._renewing)
 
     def _give_back(self, releasing: _core.Releasing) -> None:
         dialect, call, until = self._dialect, releasing.call(), releasing.until
-        background().owe(0.0, lambda: _undo(dialect, call, False, until))
+        debts().add(0.0, lambda: _undo(dialect, call, False, until))
 
 
 def _undo(dialect: Dialect, call: _core.Call, again: bool, until: int) -> Optional[float]:
