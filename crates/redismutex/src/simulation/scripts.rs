@@ -64,3 +64,32 @@ fn a_takeover_from_the_dead_tells_two_others() {
     assert!(matches!(bench.asks("first", "p2", true), AcquireReply::Granted(_)));
     assert_eq!(bench.told(), ["second", "third"]);
 }
+
+/// What cannot be promised: the first holder's own clock says that its lease goes on.
+#[test]
+fn a_server_clock_that_jumps_forward_may_grant_twice() {
+    let mut bench = Bench::new();
+    assert!(matches!(bench.asks("first", "p1", false), AcquireReply::Granted(_)));
+    assert!(matches!(bench.asks("second", "p2", false), AcquireReply::Busy(_)));
+    bench.machine.set_time(1_790_000_002 * SECOND);
+    assert!(matches!(bench.asks("second", "p2", true), AcquireReply::Granted(_)));
+}
+
+/// What cannot be promised: the lease of one second is over, by every clock but the server's.
+#[test]
+fn a_server_clock_that_is_set_back_keeps_the_lock_of_the_dead() {
+    let mut bench = Bench::new();
+    bench.asks("dead", "p1", false);
+    bench.machine.set_time(1_789_999_000 * SECOND);
+    bench.asks("next", "p2", false);
+    bench.machine.set_time(1_789_999_002 * SECOND);
+    assert!(matches!(bench.asks("next", "p2", true), AcquireReply::Busy(_)));
+}
+
+/// What cannot be promised, and holds only because owner tokens are random.
+#[test]
+fn equal_owner_tokens_make_two_owners() {
+    let mut bench = Bench::new();
+    assert!(matches!(bench.asks("same", "p1", false), AcquireReply::Granted(_)));
+    assert!(matches!(bench.asks("same", "p2", false), AcquireReply::Granted(_)));
+}
