@@ -3,13 +3,13 @@
 //!
 //! Knows the order in which things are let go. Must not decide anything.
 
-use super::background::Renewed;
 use super::me::Me;
 use super::mistakes::Mistake;
 use super::network::Call;
 use super::waiting::Wish;
 use crate::drive::claim::{Due, PAST_LEASE};
 use crate::drive::lease::Lease;
+use crate::drive::watchdog::jobs::Renewed;
 use crate::redis::clock;
 use crate::redis::hub::Registered;
 use crate::redis::node::Answered;

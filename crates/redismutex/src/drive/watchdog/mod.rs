@@ -4,10 +4,10 @@
 //! stall it. It decides nothing: [`renewal`] says when and what a reply means. It never signals the end of
 //! a lease; that is the timer's, which waits for nobody.
 
-mod jobs;
+pub(crate) mod jobs;
 
 pub(crate) use jobs::Renewed;
-use jobs::{Asked, Job, State};
+use jobs::{Asked, Job, SILENCE, State, UNREAD, give_back_pause};
 
 use super::block_on::block_on;
 use super::claim::Due;
@@ -34,14 +34,6 @@ pub(crate) struct Watchdog {
     settled: Condvar,
 }
 
-/// Between two attempts to give something back: at first, at most, and at most where the server says that
-/// nothing is left, but something unanswered may still bring it about.
-const PAUSES: [Duration; 3] =
-    [Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(30)];
-/// How long replies that nobody waits for may stay unread.
-const UNREAD: Duration = Duration::from_millis(200);
-/// A connection that leaves a release unanswered for as long is given up, and the release made on another.
-const SILENCE: Duration = Duration::from_secs(1);
 /// Most requests in one batch.
 const BATCH: usize = 1000;
 
@@ -75,12 +67,9 @@ impl Watchdog {
     }
 
     pub(crate) fn forget(&self, number: u64) {
-        let mut state = lock(&self.state);
-        if let Some(due) = state.due.remove(&number) {
-            let job = state.jobs.remove(&(due, number));
-            drop(state);
-            drop(job);
-        }
+        // Dropped when the state is not locked any more.
+        let job = lock(&self.state).forget(number);
+        drop(job);
     }
 
     /// Gives something back, again and again until it is done or the server has forgotten it by itself.
@@ -117,14 +106,7 @@ impl Watchdog {
     pub(crate) fn hurry(&self) {
         let mut state = lock(&self.state);
         let now = clock::now();
-        let jobs = std::mem::take(&mut state.jobs);
-        for ((due, number), job) in jobs {
-            let due = due.min(now);
-            if let Some(known) = state.due.get_mut(&number) {
-                *known = due;
-            }
-            state.jobs.insert((due, number), job);
-        }
+        state.hurry(now);
         self.nudge(&mut state, now);
     }
 
@@ -339,11 +321,6 @@ impl Watchdog {
             Job::Drain => {}
         }
     }
-}
-
-fn give_back_pause(tries: u32, done: bool) -> Duration {
-    let [first, longest, longest_done] = PAUSES;
-    (first * 2u32.pow(tries.min(10))).min(if done { longest_done } else { longest })
 }
 
 fn silence() -> Answer {

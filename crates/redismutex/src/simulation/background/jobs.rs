@@ -3,48 +3,16 @@
 use super::super::network::Call;
 use super::super::process::{MAIN, Sink};
 use super::super::world::World;
-use super::{SILENCE, UNREAD};
 use crate::drive::claim::Due;
-use crate::drive::lease::Lease;
+use crate::drive::watchdog::jobs::{Job, Renewed, State, UNREAD};
 use crate::rules::Moment;
-use crate::rules::protocol::Names;
-use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-/// A lease to be kept alive.
-#[derive(Clone)]
-pub(in super::super) struct Renewed {
-    pub(in super::super) lease: Arc<Lease>,
-    pub(in super::super) names: Arc<Names>,
-    pub(in super::super) token: Arc<str>,
-}
-
-#[derive(Clone)]
-pub(super) enum Job {
-    Renew(Renewed),
-    /// And how often it was tried.
-    GiveBack(Due, u32),
-    Drain,
-}
-
-impl Job {
-    pub(super) fn patience(&self) -> Duration {
-        match self {
-            Self::Renew(renewed) => (renewed.lease.expiry() / 6)
-                .clamp(Duration::from_millis(50), Duration::from_secs(3)),
-            Self::GiveBack(..) | Self::Drain => SILENCE,
-        }
-    }
-}
-
 #[derive(Default)]
 pub(in super::super) struct Background {
-    pub(super) jobs: BTreeMap<(Moment, u64), Job>,
-    /// When each lease to be renewed is due.
-    pub(super) due: BTreeMap<u64, Moment>,
-    pub(super) draining: bool,
+    /// As the watchdog keeps it.
+    pub(super) state: State,
     /// For which moment the alarm is set.
     pub(super) rings_at: Option<Moment>,
     pub(super) waker: Option<Waker>,
@@ -54,30 +22,18 @@ pub(in super::super) struct Background {
 
 impl Background {
     pub(super) fn insert(&mut self, when: Moment, number: u64, job: Job) {
-        self.jobs.insert((when, number), job);
+        self.state.jobs.insert((when, number), job);
+        self.ring();
+    }
+
+    fn ring(&mut self) {
         if let Some(waker) = self.waker.take() {
             waker.wake();
         }
     }
 
     pub(in super::super) fn is_idle(&self) -> bool {
-        self.jobs.is_empty()
-    }
-
-    pub(super) fn take_due(&mut self, now: Moment) -> Vec<(u64, Job)> {
-        let mut jobs = Vec::new();
-        while let Some(entry) = self.jobs.first_entry() {
-            let soon = match entry.get() {
-                Job::Renew(renewed) if !jobs.is_empty() => renewed.lease.expiry() / 10,
-                _ => Duration::ZERO,
-            };
-            let &(due, number) = entry.key();
-            if due > now + soon {
-                break;
-            }
-            jobs.push((number, entry.remove()));
-        }
-        jobs
+        self.state.jobs.is_empty()
     }
 }
 
@@ -89,16 +45,13 @@ impl World {
     /// Keeps a lease alive from `due` on; the number is for [`World::forget`].
     pub(in super::super) fn renew(&mut self, process: usize, renewed: Renewed, due: Moment) -> u64 {
         let number = self.unique();
-        self.background(process).due.insert(number, due);
+        self.background(process).state.due.insert(number, due);
         self.background(process).insert(due, number, Job::Renew(renewed));
         number
     }
 
     pub(in super::super) fn forget(&mut self, process: usize, number: u64) {
-        let background = self.background(process);
-        if let Some(due) = background.due.remove(&number) {
-            background.jobs.remove(&(due, number));
-        }
+        self.background(process).state.forget(number);
     }
 
     /// Gives back at once, without waiting for the answer.
@@ -120,7 +73,7 @@ impl World {
     pub(super) fn drain_in(&mut self, process: usize, pause: Duration) {
         let (now, number) = (self.clock(process), self.unique());
         let background = self.background(process);
-        if !std::mem::replace(&mut background.draining, true) {
+        if !std::mem::replace(&mut background.state.draining, true) {
             background.insert(now + pause, number, Job::Drain);
         }
     }
@@ -129,12 +82,7 @@ impl World {
     pub(in super::super) fn hurry(&mut self, process: usize) {
         let now = self.clock(process);
         let background = self.background(process);
-        for ((due, number), job) in std::mem::take(&mut background.jobs) {
-            let due = due.min(now);
-            if let Some(known) = background.due.get_mut(&number) {
-                *known = due;
-            }
-            background.insert(due, number, job);
-        }
+        background.state.hurry(now);
+        background.ring();
     }
 }

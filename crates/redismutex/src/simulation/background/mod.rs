@@ -1,10 +1,11 @@
-//! The background: renews and gives back. Re-tells `drive::watchdog` and the giving back of `drive::core`.
+//! The background: renews and gives back. Re-tells the loops of `drive::watchdog` and the giving back of `drive::core`; what is
+//! due when is the watchdog's own.
 //!
 //! Knows when something is due and whom to ask. Must not decide what an answer means: the rules do.
 
 mod jobs;
 
-pub(super) use jobs::{Background, Renewed};
+pub(super) use jobs::Background;
 
 use super::me::Me;
 use super::mistakes::Mistake;
@@ -12,21 +13,14 @@ use super::network::Call;
 use super::process::{MAIN, Sink};
 use super::world::Event;
 use crate::drive::lease::Wanted;
+use crate::drive::watchdog::jobs::{Asked, Job, Renewed, SILENCE, UNREAD, give_back_pause};
 use crate::redis::clock;
 use crate::redis::slot::{Answer, Reply, Slot};
 use crate::rules::Moment;
 use crate::rules::protocol::{Fault, FaultKind, OwnerReply, Request};
 use crate::rules::renewal::{self, Renewal};
-use jobs::Job;
 use std::future::poll_fn;
 use std::task::Poll;
-use std::time::Duration;
-
-/// As in `drive::watchdog`.
-const PAUSES: [Duration; 3] =
-    [Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(30)];
-const UNREAD: Duration = Duration::from_millis(200);
-const SILENCE: Duration = Duration::from_secs(1);
 
 /// The thread of its own that every process has.
 pub(super) async fn watch(me: Me) {
@@ -40,14 +34,14 @@ async fn next(me: &Me) -> Vec<(u64, Job)> {
     poll_fn(|cx| {
         me.sim.with(|world| {
             let process = me.process;
-            let jobs = world.background(process).take_due(clock::now());
+            let jobs = world.background(process).state.take_due(clock::now());
             if !jobs.is_empty() {
                 return Poll::Ready(jobs);
             }
             let waker = cx.waker().clone();
             let background = world.background(process);
             background.waker = Some(waker.clone());
-            let first = background.jobs.first_key_value().map(|(&(due, _), _)| due);
+            let first = background.state.jobs.first_key_value().map(|(&(due, _), _)| due);
             if let Some(due) = first.filter(|due| background.rings_at != Some(*due)) {
                 background.rings_at = first;
                 let when = world.processes[process].clock.when(due);
@@ -59,14 +53,6 @@ async fn next(me: &Me) -> Vec<(u64, Job)> {
     .await
 }
 
-/// A job, and what is asked for its sake.
-struct Asked {
-    number: u64,
-    job: Job,
-    request: Request,
-    wanted: Option<Wanted>,
-}
-
 async fn work(me: &Me, jobs: Vec<(u64, Job)>) {
     let mut asked = Vec::new();
     for (number, job) in jobs {
@@ -75,7 +61,7 @@ async fn work(me: &Me, jobs: Vec<(u64, Job)>) {
             Job::Renew(Renewed { lease, names, token }) => {
                 let wanted = if lease.is_held() { lease.renewal() } else { None };
                 let Some(wanted) = wanted else {
-                    me.sim.with(|world| world.background(me.process).due.remove(&number));
+                    me.sim.with(|world| world.background(me.process).state.due.remove(&number));
                     continue;
                 };
                 (Request { names: names.clone(), ask: wanted.ask(token) }, Some(wanted))
@@ -103,7 +89,7 @@ async fn work(me: &Me, jobs: Vec<(u64, Job)>) {
 
 async fn drain(me: &Me) {
     let reads_itself = me.sim.with(|world| {
-        world.background(me.process).draining = false;
+        world.background(me.process).state.draining = false;
         world.processes[me.process].watchdogs == MAIN && world.has_unread(me.process)
     });
     if reads_itself {
@@ -164,9 +150,7 @@ fn settle(me: &Me, asked: Asked, sent: Moment, answer: Answer) {
                 let background = world.background(me.process);
                 background.gave_up |= late && answer.is_err();
                 if !over && !late {
-                    let [first, longest, longest_done] = PAUSES;
-                    let longest = if answer.is_ok() { longest_done } else { longest };
-                    let pause = (first * 2u32.pow(tries.min(10))).min(longest);
+                    let pause = give_back_pause(tries, answer.is_ok());
                     background.insert(clock::now() + pause, number, Job::GiveBack(due, tries + 1));
                 }
             });
@@ -200,7 +184,7 @@ fn judge(
         world.tally.renewals += u64::from(matches!(answer, Ok(OwnerReply::Done)));
         let background = world.background(me.process);
         // Forgotten in the meantime: the guard is gone.
-        if let (Some(when), Some(due)) = (again, background.due.get_mut(&number)) {
+        if let (Some(when), Some(due)) = (again, background.state.due.get_mut(&number)) {
             *due = when;
             background.insert(when, number, Job::Renew(renewed));
         }
