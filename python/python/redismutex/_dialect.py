@@ -112,7 +112,7 @@ class Dialect:
                 return b"OK"
             if (yield from self._if_ours(lock, token, lambda pipe: pipe.pexpire(lock, expiry))):
                 return b"OK"
-            return [0, (yield lambda: client.pttl(lock)), -1, 1]
+            return [0, (yield lambda: client.pttl(lock)), 0, 1]
         if call.name == "extend":
             expiry = int(call.args[1])
             if call.args[3] != b"1" and (yield lambda: client.pttl(lock)) >= expiry:
