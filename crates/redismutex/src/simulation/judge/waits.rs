@@ -26,8 +26,8 @@ pub(super) struct Wait {
     rank: Option<u64>,
 }
 
-/// Answers that never come after the block time: an ask (1 s), two subscriptions (3 s each), an ask (1 s).
-const UNANSWERED: Nanos = 8 * SECOND;
+/// Answers that never come after the block time: an ask, two subscriptions, an ask, 1 s for each.
+const UNANSWERED: Nanos = 4 * SECOND;
 /// With as many turns, each of which may be late by a second.
 const TURNS: Nanos = 8 * SECOND;
 /// No waiter sleeps for longer.
