@@ -130,11 +130,12 @@ pub(crate) async fn acquire(
                     waiting.register();
                 }
                 claim.sending(entry, settings.expiry);
-                let Answered { sent, answer } = ask(&core, &request, until).await;
+                let Answered { sent, read, answer } = ask(&core, &request, until).await;
                 let answer = answer.and_then(|item| AcquireReply::parse(&item));
                 if answer.as_ref().is_err_and(Fault::may_have_run) {
                     claim.doubt();
                 }
+                acquisition.read(read);
                 acquisition.answered(sent, clock::now(), answer);
             }
             Step::Subscribe(until) => {
@@ -190,7 +191,7 @@ pub(super) async fn ask(core: &Core, request: &Request, until: Moment) -> Answer
                 false => (FaultKind::Unknown, "no answer from"),
             };
             let fault = Fault::new(kind, format!("{what} {} in time", core.node.address()));
-            Answered { sent: started, answer: Err(fault) }
+            Answered { sent: started, read: clock::now(), answer: Err(fault) }
         }
     }
 }

@@ -82,7 +82,7 @@ pub(crate) async fn extend(held: &mut Held, expiry: Duration) -> Extended {
             held.reschedule();
         }
         let until = lease.deadline().min(clock::now() + PATIENCE);
-        let Answered { sent, answer } = ask(&core, &request, until).await;
+        let Answered { sent, answer, .. } = ask(&core, &request, until).await;
         let answer = answer.and_then(|item| OwnerReply::parse(&item));
         lease.answered(wanted, !answer.as_ref().is_err_and(Fault::may_have_run));
         match (renewal::judge(clock::now(), wanted.length, &answer), answer) {

@@ -66,9 +66,10 @@ impl Drop for Attempt {
     }
 }
 
-/// An answer, and when its request was sent.
+/// An answer, when its request was sent and when it was read.
 pub(crate) struct Answered {
     pub(crate) sent: Moment,
+    pub(crate) read: Moment,
     pub(crate) answer: Answer,
 }
 
@@ -188,7 +189,7 @@ impl Node {
         let link = match self.link().await {
             Ok(link) => link,
             Err(fault) => {
-                return Answered { sent: clock::now(), answer: Err(fault) };
+                return Answered { sent: clock::now(), read: clock::now(), answer: Err(fault) };
             }
         };
         let answered = self.ask_over(&link, request).await;
@@ -202,16 +203,16 @@ impl Node {
     async fn ask_over(&self, link: &Link, request: &Request) -> Answered {
         let dialect = lock(&self.state).dialect;
         let mut sent = clock::now();
-        let mut answer = match dialect {
+        let (mut answer, mut read) = match dialect {
             Dialect::Scripts => {
                 let (ahead, bytes) = encode::by_digest(request, link.is_subscribed());
-                link.ask_last(ahead, &bytes).await
+                with_moment(link.ask_last(ahead, &bytes)).await
             }
-            native => native.ask(link, request).await,
+            native => (native.ask(link, request).await, clock::now()),
         };
         if answer.as_ref().is_err_and(|fault| fault.kind == FaultKind::NoScript) {
             sent = clock::now();
-            answer = link.ask(&encode::in_full(request)).await;
+            (answer, read) = with_moment(link.ask(&encode::in_full(request))).await;
         }
         if dialect == Dialect::Scripts
             && let Err(Fault { kind: FaultKind::Denied, .. }) = answer
@@ -219,9 +220,9 @@ impl Node {
         {
             lock(&self.state).dialect = native;
             sent = clock::now();
-            answer = native.ask(link, request).await;
+            (answer, read) = (native.ask(link, request).await, clock::now());
         }
-        Answered { sent, answer }
+        Answered { sent, read, answer }
     }
 
     /// Sends what may wait for its answer, on the connection that is there; never opens one.
@@ -343,6 +344,12 @@ fn has_ended(socket: BorrowedFd<'_>) -> bool {
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
     poll(&mut looked, Some(&now)).is_ok()
         && looked[0].revents().intersects(end | PollFlags::HUP | PollFlags::ERR)
+}
+
+/// The reply, and when it was read.
+async fn with_moment(reply: Reply) -> (Answer, Moment) {
+    let slot = reply.0.clone();
+    (reply.await, slot.read_at())
 }
 
 fn not_sent(why: String) -> Fault {

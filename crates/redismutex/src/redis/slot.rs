@@ -1,8 +1,10 @@
 //! A place where one reply will be put.
 
+use crate::rules::Moment;
 use crate::rules::protocol::{Fault, Item};
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -21,15 +23,26 @@ enum State {
 }
 
 /// Filled by whoever reads the connection, emptied by whoever asked.
-pub(crate) struct Slot(Mutex<State>);
+pub(crate) struct Slot {
+    state: Mutex<State>,
+    /// When the answer was read; before that, never.
+    read: AtomicU64,
+}
 
 impl Slot {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self(Mutex::new(State::Waiting(None))))
+        let (state, read) = (Mutex::new(State::Waiting(None)), AtomicU64::new(Moment::NEVER.0));
+        Arc::new(Self { state, read })
     }
 
-    pub(crate) fn fill(&self, answer: Answer) {
-        let before = std::mem::replace(&mut *lock(&self.0), State::Done(answer));
+    pub(crate) fn read_at(&self) -> Moment {
+        Moment(self.read.load(Ordering::Acquire))
+    }
+
+    /// The answer was read at that moment, or it is known since then that there will be none.
+    pub(crate) fn fill(&self, answer: Answer, read: Moment) {
+        self.read.store(read.0, Ordering::Release);
+        let before = std::mem::replace(&mut *lock(&self.state), State::Done(answer));
         if let State::Waiting(Some(waker)) = before {
             waker.wake();
         }
@@ -43,7 +56,7 @@ impl Future for Reply {
     type Output = Answer;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
-        let mut state = lock(&self.0.0);
+        let mut state = lock(&self.0.state);
         match &mut *state {
             State::Waiting(waker) => {
                 match waker {

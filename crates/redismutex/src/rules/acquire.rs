@@ -93,6 +93,8 @@ pub(crate) struct Acquisition {
     queued_at: Option<Moment>,
     ask_at: Moment,
     reading: Option<ClockReading>,
+    /// When the last answer was read.
+    read: Moment,
     faults: u32,
     tries: u32,
     end: Option<Result<Granted, Failure>>,
@@ -120,6 +122,7 @@ impl Acquisition {
             queued_at: None,
             ask_at: now,
             reading: None,
+            read: Moment(0),
             faults: 0,
             tries: 0,
             end: None,
@@ -160,6 +163,11 @@ impl Acquisition {
             Place::Pushed(entry) | Place::Polls(Some(entry)) => Some(entry.clone()),
             Place::None | Place::Polls(None) => None,
         }
+    }
+
+    /// The answer that is about to be reported was read at that moment.
+    pub(crate) fn read(&mut self, read: Moment) {
+        self.read = read;
     }
 
     /// The answer to a request first sent at `sent`.
@@ -209,8 +217,11 @@ impl Acquisition {
         if push.is_hint() {
             return self.told_to_watch(now, push.expiry);
         }
+        // A message from before the answer is of a grant that was over when that was given, whatever the server's
+        // clock says: it may have been set back between the two.
         let deadline = self
             .reading
+            .filter(|_| self.read < received)
             .and_then(|it| lease::pushed_deadline(it, push.granted_us, received, push.expiry));
         match deadline {
             Some(deadline) if now < deadline => {

@@ -237,6 +237,19 @@ fn one_who_looked_too_early_looks_once_more() {
 }
 
 #[test]
+fn a_push_read_before_a_busy_answer_is_only_a_hint_whatever_the_clock_was_set_back_to() {
+    let (sent, message, now) = (START + ms(500), START + ms(502), START + ms(503));
+    for (read, is_grant) in [(sent + ms(1), true), (message, false), (now, false)] {
+        let mut acquisition = queued();
+        acquisition.read(read);
+        acquisition.answered(sent, now, busy_at(7000, 0, false));
+        acquisition.pushed(message, now, &push(1_000_000 + 1_400_000));
+        let step = acquisition.step(now);
+        assert_eq!(matches!(step, Step::Granted(_)), is_grant, "{step:?}");
+    }
+}
+
+#[test]
 fn a_hint_for_all_is_for_those_who_wait_for_that_lock() {
     let for_all = |lock: &[u8]| {
         let (token, lock) = (String::new(), lock.to_vec());

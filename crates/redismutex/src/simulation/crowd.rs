@@ -149,7 +149,7 @@ pub(super) async fn be_foreign(me: Me) {
         let expiry = ms(expiry.as_millis() as u64);
         let token = format!("foreign{}", me.number());
         let take = Call::Take { key, token: token.clone(), expiry };
-        let Answered { sent, answer } = me.ask(take, clock::now() + ms(1_000)).await;
+        let Answered { sent, answer, .. } = me.ask(take, clock::now() + ms(1_000)).await;
         if !matches!(answer, Ok(Item::Bytes(_))) {
             continue;
         }

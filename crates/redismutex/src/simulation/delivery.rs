@@ -17,7 +17,7 @@ use std::time::Duration;
 impl World {
     pub(super) fn take(&mut self, process: usize, sink: Sink, answer: Result<Item, Fault>) {
         match sink {
-            Sink::Slot(slot) => slot.fill(answer),
+            Sink::Slot(slot) => slot.fill(answer, self.clock(process)),
             Sink::GivenBack(due) => {
                 let again = answer.is_err_and(|fault| fault.kind.is_worth_another_try());
                 if due.again || again {

@@ -224,7 +224,7 @@ pub(super) async fn extend(held: &mut Held, expiry: Duration) -> bool {
             held.reschedule();
         }
         let until = lease.deadline().min(clock::now() + PATIENCE);
-        let Answered { sent, answer } = me.ask(Call::Lock(request), until).await;
+        let Answered { sent, answer, .. } = me.ask(Call::Lock(request), until).await;
         let answer = answer.and_then(|item| OwnerReply::parse(&item));
         lease.answered(wanted, !answer.as_ref().is_err_and(Fault::may_have_run));
         match (renewal::judge(clock::now(), wanted.length, &answer), answer) {

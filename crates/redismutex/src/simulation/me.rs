@@ -105,11 +105,12 @@ impl Me {
     /// As `redis::node` does it.
     pub(super) async fn ask_node(&self, node: usize, call: Call) -> Answered {
         if let Err(fault) = self.link(node).await {
-            return Answered { sent: clock::now(), answer: Err(fault) };
+            return Answered { sent: clock::now(), read: clock::now(), answer: Err(fault) };
         }
         let (sent, slot) = (clock::now(), Slot::new());
         self.sim.with(|world| world.put(self.process, node, call, Sink::Slot(slot.clone())));
-        Answered { sent, answer: Reply(slot).await }
+        let answer = Reply(slot.clone()).await;
+        Answered { sent, read: slot.read_at(), answer }
     }
 
     /// As `drive::acquire` does it: asks, waiting for the answer no longer than until then.
@@ -123,7 +124,8 @@ impl Me {
             let connecting = world.processes[self.process].nodes[MAIN].opening.is_some();
             if connecting { FaultKind::NotSent } else { FaultKind::Unknown }
         });
-        Answered { sent: started, answer: Err(Fault::new(kind, "no answer in time")) }
+        let fault = Fault::new(kind, "no answer in time");
+        Answered { sent: started, read: clock::now(), answer: Err(fault) }
     }
 
     /// As `redis::node` does it: sees to it that messages come in.

@@ -43,7 +43,8 @@ pub(super) async fn acquire(me: Me, wish: &Wish) -> Result<Held, Failure> {
                     place.get_or_insert_with(|| me.open(id));
                 }
                 claim.sending(entry, settings.expiry);
-                let Answered { mut sent, answer } = me.ask(Call::Lock(request), until).await;
+                let Answered { mut sent, read: answered_at, answer } =
+                    me.ask(Call::Lock(request), until).await;
                 let answer = answer.and_then(|item| AcquireReply::parse(&item));
                 if answer.as_ref().is_err_and(Fault::may_have_run) {
                     claim.doubt();
@@ -53,6 +54,7 @@ pub(super) async fn acquire(me: Me, wish: &Wish) -> Result<Held, Failure> {
                 }
                 read = None;
                 me.note(|| format!("{token} hears {answer:?}"));
+                acquisition.read(answered_at);
                 acquisition.answered(sent, clock::now(), answer);
             }
             Step::Subscribe(until) => {

@@ -34,10 +34,10 @@ pub(crate) enum Sink {
 }
 
 impl Sink {
-    fn take(self, answer: Answer) {
+    fn take(self, answer: Answer, read: Moment) {
         match self {
             Self::Nobody => {}
-            Self::Slot(slot) => slot.fill(answer),
+            Self::Slot(slot) => slot.fill(answer, read),
             Self::Call(call) => call(answer),
         }
     }
@@ -162,7 +162,7 @@ impl Link {
             if self.is_dead() {
                 drop((expected, outgoing));
                 let closed = || Err(Fault::new(FaultKind::NotSent, "the connection is closed"));
-                return sinks.into_iter().for_each(|sink| sink.take(closed()));
+                return sinks.into_iter().for_each(|sink| sink.take(closed(), clock::now()));
             }
             let others = !expected.is_empty();
             let since = clock::now();
@@ -240,7 +240,8 @@ impl Link {
         };
         self.wire.socket.shut_down();
         for Expected { sink, .. } in expected {
-            sink.take(Err(Fault::new(FaultKind::Unknown, format!("the connection broke: {why}"))));
+            let broke = Fault::new(FaultKind::Unknown, format!("the connection broke: {why}"));
+            sink.take(Err(broke), clock::now());
         }
         self.hub.disconnected();
         self.turn.wake_all();

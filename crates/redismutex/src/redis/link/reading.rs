@@ -100,9 +100,9 @@ impl Link {
         if count == 0 {
             return Err(io::Error::new(ErrorKind::UnexpectedEof, "the server closed it"));
         }
-        let received = clock::now();
         while let Some(what) = self.next()? {
-            self.hand_out(what, received)?;
+            // Each has a moment of its own: which was read first decides what a message is worth.
+            self.hand_out(what, clock::now())?;
         }
         // Of a decrypted piece it cannot be said whether more lies behind it.
         Ok(roomy && !self.wire.is_encrypted())
@@ -130,7 +130,7 @@ impl Link {
                     let what = "a reply that nobody asked for";
                     return Err(io::Error::new(ErrorKind::InvalidData, what));
                 };
-                sink.take(answer);
+                sink.take(answer, received);
             }
         }
         Ok(())
@@ -143,7 +143,7 @@ impl Link {
         {
             drop(expected);
             self.subscribed.store(true, Ordering::Release);
-            sink.take(Ok(Item::Nil));
+            sink.take(Ok(Item::Nil), clock::now());
         }
         Ok(())
     }
