@@ -73,13 +73,13 @@ pub(crate) struct State {
     pub(crate) jobs: BTreeMap<(Moment, u64), Job>,
     /// When each lease to be renewed is due.
     pub(crate) due: HashMap<u64, Moment>,
-    pub(crate) number: u64,
+    pub(super) number: u64,
     /// Things to be given back: in `jobs` or at work.
-    pub(crate) owed: usize,
+    pub(super) owed: usize,
     pub(crate) draining: bool,
-    pub(crate) sleeps_until: Option<Moment>,
-    pub(crate) thread: Option<Arc<Flag>>,
-    pub(crate) stopped: bool,
+    pub(super) sleeps_until: Option<Moment>,
+    pub(super) thread: Option<Arc<Flag>>,
+    pub(super) stopped: bool,
 }
 
 impl State {
